@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django import forms
 
-from approvals.services import LONGEST_LIMIT, LONGEST_NOTE, SHORTEST_LIMIT
+from approvals.services import LONGEST_LIMIT, SHORTEST_LIMIT
 from common.spans import SpanField
 
 OWN_CALLS = (
@@ -10,10 +10,6 @@ OWN_CALLS = (
     ("no", "Never: someone else always answers"),
     ("yes", "Always: anyone who may approve may approve their own"),
 )
-
-
-class NoteForm(forms.Form):
-    note = forms.CharField(max_length=LONGEST_NOTE, required=False)
 
 
 class RulesForm(forms.Form):

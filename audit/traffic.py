@@ -22,7 +22,6 @@ from policies.traffic import Became, RecordedCall
 
 # Codes by which a policy judged the call itself; no draft would have changed the others.
 _OF_POLICIES: Final = frozenset(DECISIONS) - {"malformed", "limiter_unavailable"}
-_READ: Final = ("pk", "at", "grant_id", "tool", "outcome", "code", "argument_names", "sealed_arguments")
 _CLOCKS_DIFFER: Final = timedelta(hours=1)
 # Gateways record argument names up to these bounds; below them, none was left out or cut.
 MOST_NAMES: Final = 64

@@ -13,14 +13,14 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.limits import DEFAULTS, Limit
+from accounts.limits import Limit, most
 from servers.models import Server, ToolScan
 from servers.services import MOST_SCANS_AT_ONCE
 from servers.tasks import enqueue_scan
 
 AGAIN_AFTER: Final = timedelta(minutes=1)
-# Scans that servers cause must leave room for those that people ask for.
-MOST_AN_HOUR: Final = DEFAULTS[Limit.SCANS_PER_HOUR] // 2
+# Of what an organization may scan in an hour: servers that change all the time leave room for people.
+SHARE: Final = 0.5
 REPORTS_READ: Final = 1_000
 
 
@@ -33,7 +33,7 @@ def look_again(reports: Iterable[tuple[str, str]]) -> list[ToolScan]:
     owners = dict(filter(None, map(_ids, islice(reports, REPORTS_READ))))
     # Two workers may report the same server at once; the second skips what the first has locked.
     servers = (
-        Server.objects.select_for_update(skip_locked=True)
+        Server.objects.select_for_update(skip_locked=True, no_key=True)
         .filter(pk__in=owners, retired_at=None)
         .order_by("pk")
     )
@@ -66,7 +66,12 @@ def _room(organizations: set[UUID]) -> dict[UUID, int]:
     lately = scans.filter(started_at__gt=timezone.now() - timedelta(hours=1))
     an_hour = Counter(lately.values_list("organization_id", flat=True))
     at_once = Counter(scans.filter(_going()).values_list("organization_id", flat=True))
-    return {one: min(MOST_AN_HOUR - an_hour[one], MOST_SCANS_AT_ONCE - at_once[one]) for one in organizations}
+    return {
+        one: min(
+            int(most(one, Limit.SCANS_PER_HOUR) * SHARE) - an_hour[one], MOST_SCANS_AT_ONCE - at_once[one]
+        )
+        for one in organizations
+    }
 
 
 def _going() -> Q:

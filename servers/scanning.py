@@ -146,7 +146,7 @@ def _has_moved(scan: ToolScan, server: Server) -> bool:
 
 @transaction.atomic
 def _end_in_failure(scan: ToolScan, code: str, message: str, hint: str) -> None:
-    server = Server.objects.select_for_update().get(pk=scan.server_id)
+    server = Server.objects.select_for_update(no_key=True).get(pk=scan.server_id)
     if not _holds(scan):
         return
     moved = _has_moved(scan, server)
@@ -163,7 +163,7 @@ def _end_in_failure(scan: ToolScan, code: str, message: str, hint: str) -> None:
 @transaction.atomic
 def _keep(scan: ToolScan, result: ScanResult) -> None:
     # Two scans of one server may end at once; the second sees what the first kept.
-    server = Server.objects.select_for_update().get(pk=scan.server_id)
+    server = Server.objects.select_for_update(no_key=True).get(pk=scan.server_id)
     if not _holds(scan):
         return
     if server.retired_at is not None:

@@ -164,7 +164,8 @@ def _changes(server: Server, name: str, url: str, *, credential: bool) -> dict[s
 
 
 def _locked(by: Membership, server: Server, if_version: int | None = None) -> Server:
-    server = held(Server.objects.select_for_update().filter(pk=server.pk))
+    # Without its key: calls that refer to it begin to wait for a person meanwhile. None is deleted alone.
+    server = held(Server.objects.select_for_update(no_key=True).filter(pk=server.pk))
     require_still(by, May.MANAGE_SERVERS)
     if if_version is not None and server.version != if_version:
         raise Stale("Someone changed this server since you read it. Read it again.")

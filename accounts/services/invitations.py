@@ -146,7 +146,7 @@ def accept(user: User, token: str) -> Membership:
         if not User.objects.select_for_update(no_key=True).filter(pk=user.pk).exists():
             raise NotFound(NOT_GOOD)
         # Locked first, as when inviting: of two who join at once, the second is counted with the first.
-        joined = held(Organization.objects.select_for_update().filter(pk=organization))
+        joined = held(Organization.objects.select_for_update(no_key=True).filter(pk=organization))
         invitation = _good(token, lock=True)
         if invitation is None:
             raise NotFound(NOT_GOOD)

@@ -79,7 +79,8 @@ def locked(by: Membership, act: May | None = None) -> Organization:
 
     `act`: what the asker must still be allowed to do once the lock is held.
     """
-    organization = held(Organization.objects.select_for_update().filter(pk=by.organization_id))
+    # Without its key: rows that refer to it, such as the records of gateways, are stored meanwhile.
+    organization = held(Organization.objects.select_for_update(no_key=True).filter(pk=by.organization_id))
     if act is not None:
         require_still(by, act)
     return organization

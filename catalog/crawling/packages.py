@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from catalog.crawling.cage import SEARCHED, Cage
 
-REGISTRIES: Final = ("npm", "pypi")
 _REPOSITORY = re.compile(
     r"(?:github|gitlab)\.com[/:]([\w.-]{1,90})/([\w.-]{1,100}?)(?:\.git)?(?:[/#?].*)?\Z", re.ASCII
 )

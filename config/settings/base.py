@@ -67,11 +67,11 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = env.text("DJANGO_URLCONF")
-if ROOT_URLCONF == "config.internal_urls":
+INTERNAL = ROOT_URLCONF == "config.internal_urls"
+if INTERNAL:
     # Gateways send a token and nothing that a browser sends. Middleware that runs in threads would hold one
     # for each gateway that waits for news. This one works with coroutines too; allauth needs it to start.
     MIDDLEWARE = ["allauth.account.middleware.AccountMiddleware"]
-ASGI_APPLICATION = "config.asgi.application"
 
 TEMPLATES: list[dict[str, Any]] = [
     {
@@ -252,16 +252,14 @@ USE_I18N = False
 # A policy of the largest size, form-encoded: nearly every byte becomes three.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 # Larger bodies are refused before they are read: see config.bodies.
-LARGEST_BODY = 32 * 1024 * 1024 if ROOT_URLCONF == "config.internal_urls" else DATA_UPLOAD_MAX_MEMORY_SIZE
+LARGEST_BODY = 32 * 1024 * 1024 if INTERNAL else DATA_UPLOAD_MAX_MEMORY_SIZE
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
-SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # ---- the way to the gateways
-# The internal listener only seals arguments: the keys that open everything else are not in its process.
-INTERNAL = ROOT_URLCONF == "config.internal_urls"
-ARGUMENT_KEYS = env.text("ARGUMENT_KEYS")
 ADMIN_ENABLED = env.boolean("ADMIN_ENABLED")
+ARGUMENT_KEYS = env.text("ARGUMENT_KEYS")
+# The internal listener only seals arguments: the keys that open everything else are not in its process.
 SEALING_KEYS = "" if INTERNAL else env.text("SEALING_KEYS")
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 EGRESS_ALLOW_PRIVATE = env.networks("EGRESS_ALLOW_PRIVATE")

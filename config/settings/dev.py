@@ -7,6 +7,3 @@ if not env.mail_server():
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = DATA_DIR / "mail"  # noqa: F405
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "localhost", "127.0.0.1", "[::1]"]  # noqa: F405
-CSRF_TRUSTED_ORIGINS = [
-    *CSRF_TRUSTED_ORIGINS,  # noqa: F405
-]

@@ -10,12 +10,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import ProgrammingError, connection
+from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit import days, partitions, retention, search
 from audit.days import first_of, newest_position, slices, slices_upwards
+from audit.ingest import COMMIT_ORDER
 from audit.models import DecisionRecord, LogDay
 from audit.queries import decisions
 from audit.search import Filters
@@ -24,7 +25,7 @@ from tests.audit.records import called, denied, ended
 from tests.audit.test_ingest import store
 from tests.audit.test_retention import NOW, id_of
 from tests.cast import Acme, Cast, inside
-from tests.roles import as_owner, as_worker
+from tests.roles import another_session, as_owner, as_worker
 
 SEED = random.SystemRandom().randrange(2**32)
 CALLS = 60
@@ -171,6 +172,20 @@ def test_only_days_that_nothing_lies_in_are_forgotten(acme: Acme, cast: Cast) ->
         DecisionRecord.objects.filter(pk__lt=id_of(old + timedelta(days=1))).delete()
         retention.forget_days(NOW)
         assert LogDay.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_looking_for_days_to_forget_reads_no_log_and_holds_up_no_gateway(acme: Acme) -> None:
+    store(called(acme, id=id_of(NOW - timedelta(days=300))), called(acme))
+    with as_worker(), another_session() as storing, transaction.atomic(), connection.cursor() as cursor:
+        storing.execute("SELECT pg_advisory_xact_lock(%s, 0)", [COMMIT_ORDER])
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        with CaptureQueriesContext(connection) as asked:
+            retention.forget_days(NOW)
+        (query,) = [each["sql"] for each in asked if "audit_logday" in each["sql"]]
+        cursor.execute(f"EXPLAIN {query}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "SubPlan" in plan and "Join" not in plan, plan
 
 
 def test_nobody_reads_anothers_days_and_no_page_writes_them(acme: Acme, cast: Cast) -> None:

@@ -11,6 +11,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core import mail
 from django.core.cache import caches
+from django.core.mail.backends.locmem import EmailBackend
 from django.core.management import call_command
 from django.db import ProgrammingError, transaction
 from django.test import Client
@@ -110,9 +111,37 @@ def test_the_hour_of_a_flood_begins_with_its_first_message_and_nobody_prolongs_i
         assert send(message()).status_code == status, minutes
 
 
-def test_a_message_the_mail_server_always_refuses_keeps_no_other_waiting(
-    db: None, monkeypatch: pytest.MonkeyPatch
+def test_a_message_that_the_mail_server_did_not_take_waits_and_is_one_line_in_the_log(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def away(*_: object) -> int:
+        raise ConnectionRefusedError("desk@example.com: refused")
+
+    settings.CONTACT_EMAIL = "desk@example.com"
+    monkeypatch.setattr(EmailBackend, "send_messages", away)
+    with as_owner():
+        waiting = ContactMessage.objects.create(email="a@example.com", message="It is wrong.")
+    with as_worker():
+        mail_message(str(waiting.pk))
+        waiting.refresh_from_db()
+    (line,) = [record for record in caplog.records if record.name == "catalog.tasks"]
+    assert waiting.mailed_at is None and line.exc_info is None and "desk@" not in line.getMessage()
+
+
+def test_without_an_address_to_mail_to_nothing_is_swept(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with as_owner():
+        ContactMessage.objects.create(email="a@example.com", message="It is wrong.")
+    started: list[str] = []
+    monkeypatch.setattr("catalog.tasks.start", lambda name, key: started.append(key))
+    with as_worker():
+        sweep_messages()
+    assert started == []
+
+
+def test_a_message_the_mail_server_always_refuses_keeps_no_other_waiting(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CONTACT_EMAIL = "desk@example.com"
     with as_owner():
         refused = [ContactMessage(email="a@example.com", message="spam") for _ in range(300)]
         ContactMessage.objects.bulk_create(refused)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 from django.db import OperationalError, connection, transaction
 
 from catalog import ingest as ingesting
@@ -397,3 +397,11 @@ def test_what_an_older_release_takes_in_while_all_is_classed_anew_is_classed_ane
         assert seed().counts["tools classed anew"] == 1
         assert current().classifier == digest()
         assert not seed().counts
+
+
+def test_the_index_of_a_product_that_runs_from_a_folder_can_be_filled(tmp_path: Path) -> None:
+    """manage.py reads the option before any setting, and says to give it where there are none."""
+    for act in (["seed"], ["crawl", "npm:-"], ["import", str(tmp_path / "none.jsonl")]):
+        command = load_command_class("catalog", "catalog")
+        read = command.create_parser("manage.py", "catalog").parse_args([*act, "--data-dir", str(tmp_path)])
+        assert read.data_dir == str(tmp_path)

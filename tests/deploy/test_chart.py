@@ -62,6 +62,7 @@ def test_values_that_cannot_be_meant_are_refused() -> None:
         {"web": {"processes": -1}},
         {"settings": {"logLevel": "loud"}},
         {"settings": {"egressAllowPrivate": ["everything"]}},
+        {"settings": {"trustedProxies": ["ingress-nginx"]}},
         {"secretKey": "x"},
     ]
     said = read_chart(*[VALUES | one for one in wrong])
@@ -73,14 +74,27 @@ def test_so_many_processes_serve_the_site_in_each_pod_as_the_values_say(
 ) -> None:
     said = {one["name"]: one.get("value") for one in container(pods["web"])["env"]}
     assert said["WEB_PROCESSES"] == "2"
-    (changed,) = read_chart(VALUES | {"web": {"processes": 6}})
+    web = web_with({"web": {"processes": 6}})
+    assert {"name": "WEB_PROCESSES", "value": "6"} in web["env"]
+    assert web["command"][2] == site.__name__
+
+
+def test_the_site_believes_the_ingress_controllers_that_the_values_name(
+    pods: dict[str, dict[str, Any]],
+) -> None:
+    assert {"name": "TRUSTED_PROXIES", "value": ""} in container(pods["web"])["env"]
+    web = web_with({"settings": {"trustedProxies": ["10.0.0.0/8", "fd00::/8"]}})
+    assert {"name": "TRUSTED_PROXIES", "value": "10.0.0.0/8,fd00::/8"} in web["env"]
+
+
+def web_with(values: dict[str, Any]) -> dict[str, Any]:
+    (changed,) = read_chart(VALUES | values)
     (web,) = (
         one
         for one in changed["manifests"]
         if one["kind"] == "Deployment" and one["metadata"]["name"].endswith("-web")
     )
-    assert {"name": "WEB_PROCESSES", "value": "6"} in container(web)["env"]
-    assert container(web)["command"][2] == site.__name__
+    return container(web)
 
 
 def test_a_process_gets_what_it_reads_and_nothing_else(pods: dict[str, dict[str, Any]]) -> None:

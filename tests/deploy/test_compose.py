@@ -154,6 +154,16 @@ def test_only_the_site_and_the_gateway_are_reached_from_outside_and_through_a_pr
     assert {name for name, one in compose.items() if "edge" in one["networks"]} == PUBLIC | {"worker"}
 
 
+def test_a_proxy_on_this_machine_is_believed_about_who_asks_and_nobody_else(
+    compose: dict[str, dict[str, Any]],
+) -> None:
+    """Otherwise everybody counts as one address, and one stranger's failed sign-ins hold up all."""
+    believed = compose["web"]["environment"]["TRUSTED_PROXIES"]
+    published = [name for name, network in networks().items() if not network.get("internal")]
+    assert published == ["edge"]
+    assert [believed] == [pool["subnet"] for pool in networks()["edge"]["ipam"]["config"]]
+
+
 def test_no_call_can_be_led_to_a_listener_of_the_product(compose: dict[str, dict[str, Any]]) -> None:
     wanted = {
         f"{place['ipv4_address']}:{PORTS[name]}"

@@ -12,11 +12,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import OrganizationLimits
 from common.tokens import WORKER, new_token
 from gateway_config.models import Worker
 from gateway_config.services import enroll_worker
 from gateway_config.wire.messages import DriftReport
-from servers import rescanning
 from servers.models import Server, ToolScan
 from servers.services import register_server, retire_server
 from tests.cast import Cast, inside
@@ -89,10 +89,10 @@ def test_nothing_is_scanned_that_is_retired_unknown_or_not_the_organizations(cas
     assert scans(cast) == 0
 
 
-def test_servers_that_change_all_the_time_leave_room_for_people(
-    cast: Cast, tell: Tell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rescanning, "MOST_AN_HOUR", 3)
+def test_servers_that_change_all_the_time_leave_room_for_people(cast: Cast, tell: Tell) -> None:
+    """However few scans an organization may have: half of them are for people."""
+    with as_worker():
+        OrganizationLimits.objects.create(organization_id=cast.alice.organization_id, scans_per_hour=6)
     servers = [registered(cast, f"Toy {number}") for number in range(3)]
     for _ in range(4):
         tell(*map(report, servers))

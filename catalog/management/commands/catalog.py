@@ -43,7 +43,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
-        acts.add_parser("seed", help="Import the facts shipped with the project; classify again what is due.")
+        seeded = acts.add_parser(
+            "seed", help="Import the facts shipped with the project; classify again what is due."
+        )
         listed = acts.add_parser("import", help="Import a list, or continue with it.")
         listed.add_argument(
             "source",
@@ -54,6 +56,8 @@ class Command(BaseCommand):
         crawled.add_argument(
             "package", nargs="*", help="npm:<name> or pypi:<name>; none: all that are shipped."
         )
+        for act in (seeded, listed, crawled):
+            act.add_argument("--data-dir", help="The data folder of the running product to work on.")
         tools = acts.add_parser("classify", help="What the classifier says of tools. Needs no database.")
         tools.add_argument("file", metavar="FILE.jsonl", help="one tool a line; - is what is piped in")
         judged = acts.add_parser("evaluate", help="How often the classifier is right on labelled tools.")
