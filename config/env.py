@@ -234,6 +234,13 @@ def broker(name: str) -> str:
     return value
 
 
+def one_listener(name: str) -> str:
+    value = text(name)
+    if len(listeners(name)) > 1:
+        raise _wrong(name, "one ip:port", value)
+    return value
+
+
 def listeners(name: str) -> frozenset[tuple[IPv4Address | IPv6Address, int]]:
     return frozenset(_listener(name, part) for part in items(name))
 
@@ -252,6 +259,7 @@ _OWN_READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "SIGNING_KEY": one_key,
     "WORKER_TOKENS": named_tokens,
     "EMAIL_URL": mail_server,
+    "HANDOVER_ADDRESS": one_listener,
     "UPSTREAM_CA_FILE": ca_file,
     "CELERY_BROKER_URL": broker,
     "CACHE_URL": broker,

@@ -109,8 +109,16 @@ SETTINGS: list[Setting] = [
         "METRICS_PORT",
         Kind.INTEGER,
         "",
-        "Where the gateway serves its metrics, on loopback; empty: nowhere. With several gateways under `up`,"
-        " the second uses the next port, and so on.",
+        "Where the gateway serves its metrics; empty: nowhere. With several gateways under `up`, the second"
+        " uses the next port, and so on.",
+        "gateway",
+    ),
+    Setting(
+        "METRICS_HOST",
+        Kind.TEXT,
+        "127.0.0.1",
+        "The address the gateway serves its metrics on. Whoever reaches it can read them; they name no"
+        " organization, tool or person.",
         "gateway",
     ),
     Setting(

@@ -30,7 +30,7 @@ from gateway.counters.sqlite import SqliteLimiter
 from gateway.decision_log import DecisionLog
 from gateway.drift import DriftWatch
 from gateway.handover import Door
-from gateway.health import numbers, routes, serve_on_loopback
+from gateway.health import numbers, routes, serve_beside
 from gateway.limiter_watch import LimiterWatch
 from gateway.limits import Limits
 from gateway.logs import log_to_stdout, tell_of_failures
@@ -138,8 +138,22 @@ async def _run(settings: Settings) -> None:
 def _limiter(settings: Settings) -> SqliteLimiter | RedisLimiter:
     witness = settings.folder / "limiter-epoch"
     if isinstance(settings.limiter, Path):
+        _check_writable(settings.limiter)
         return SqliteLimiter(settings.limiter, worker=settings.worker_name, witness=witness)
     return RedisLimiter(settings.limiter, witness=witness)
+
+
+def _check_writable(file: Path) -> None:
+    """Say at the start what would otherwise only be seen by limited calls being denied."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(file.parent, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise CannotStart(
+            f"the limiter's file cannot be written to: {file}: {error.strerror}; LIMITER_URL says where it"
+            " is, or DATA_DIR if that is empty"
+        ) from None
 
 
 class _Ending:
@@ -213,9 +227,9 @@ async def _serving(
     async with AsyncExitStack() as stack:
         stack.callback(gateway.close)
         if settings.metrics_port is not None:
-            with _listening("METRICS_PORT", "127.0.0.1", settings.metrics_port):
+            with _listening("METRICS_PORT", settings.metrics_host, settings.metrics_port):
                 served = health | numbers(metrics, store, decisions)
-                beside = await serve_on_loopback(served, settings.metrics_port)
+                beside = await serve_beside(served, settings.metrics_host, settings.metrics_port)
             stack.callback(beside.close)
         await _open_doors(gateway, settings.door, stack)
         with _listening("GATEWAY_PORT", settings.host, settings.port):

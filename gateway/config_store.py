@@ -79,6 +79,11 @@ class ConfigStore:
         """When the control plane was last heard from, in Unix seconds; 0 if never."""
         return self._contact.at
 
+    @property
+    def behind(self) -> int:
+        """How many organizations had, at the last contact, a newer configuration than is enforced here."""
+        return len(self._contact.behind)
+
     def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
         state = self._state
         found = state.owners.of(token)

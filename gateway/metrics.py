@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, on a loopback port of their own. No label names a tenant, a tool or a person."""
+"""Metrics for Prometheus, on a port of their own. No label names a tenant, a tool or a person."""
 
 import time
 from bisect import bisect_right
@@ -11,13 +11,15 @@ from gateway.decision_log import DecisionLog
 from gateway_config.wire.messages import CompletionEntry, DecisionLine
 
 _BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
+# Counted from 0, so that an alert sees the first one, too.
+_OUTAGES: Final = ("limiter_unavailable", "record_unavailable", "approval_unavailable")
 
 
 class Metrics:
     """The gateway's observer, which gives what it saw as text. Values are only noted until the next tick."""
 
     def __init__(self) -> None:
-        self._decisions: Counter[tuple[str, str]] = Counter()
+        self._decisions: Counter[tuple[str, str]] = Counter({("deny", code): 0 for code in _OUTAGES})
         self._outcomes: list[tuple[str, str]] = []
         self._completions: Counter[str] = Counter()
         self._codes: list[str] = []
@@ -81,6 +83,11 @@ class Metrics:
             "policylayer_config_revision_age_seconds",
             "Since the newest configuration in force here was made; -1: none is.",
             _age(max((envelope.not_before for envelope in store.enforced().values()), default=0)),
+        )
+        yield from _gauge(
+            "policylayer_config_behind",
+            "Organizations whose newest configuration is not in force here: refused, or not yet applied.",
+            store.behind,
         )
         yield from _gauge("policylayer_ready", "Whether there is a verified configuration.", int(store.ready))
         yield from _gauge(

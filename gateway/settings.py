@@ -49,6 +49,7 @@ class Settings:
     """This worker's own: it holds the configuration, the spool, and what is known of the limiter."""
     limiter: Path | RedisAddress
     """A file shared by all workers of this machine, or a Redis shared by the workers of many machines."""
+    metrics_host: str
     metrics_port: int | None
     shared_port: bool
     """Other workers of this machine listen on the same port."""
@@ -67,14 +68,15 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     read = _Reader(environment)
-    host, port = read.host(), read.port("GATEWAY_PORT", "8100")
+    host, port = read.host("GATEWAY_HOST"), read.port("GATEWAY_PORT", "8100")
     name = read.worker_name()
-    metrics = read.port("METRICS_PORT", "") or None
+    metrics_host, metrics = read.host("METRICS_HOST"), read.port("METRICS_PORT", "") or None
     data = Path(read.text("DATA_DIR", ".data")).absolute()
     public = read.url("GATEWAY_PUBLIC_URL", f"http://127.0.0.1:{port}")
     door = Door(name, Path(read.text("HANDOVER_DIR", str(data / "doors"))).absolute(), read.internal())
     limiter = read.limiter(data)
-    own = read.own_listeners(host, port, metrics, door.address) | read.listeners_of(limiter)
+    listeners = [(host, port)] + ([(metrics_host, metrics)] if metrics else [])
+    own = read.own_listeners(listeners, door.address) | read.listeners_of(limiter)
     return Settings(
         host=host,
         port=port,
@@ -87,6 +89,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         verify_keys=read.keys("VERIFY_KEYS", VerifyKeys.parse),
         folder=data / name,
         limiter=limiter,
+        metrics_host=metrics_host,
         metrics_port=metrics,
         approval_answer_seconds=read.number("APPROVAL_ANSWER_MS", "1000", 50, 30_000) / 1000,
         approval_hold_seconds=read.number("APPROVAL_HOLD_SECONDS", "0", 0, 600),
@@ -137,12 +140,10 @@ class _Reader:
             raise SettingsInvalid(f"{name} must be a URL like http://127.0.0.1:8001 without a user or query")
         return url
 
-    def host(self) -> str:
-        value = self.text("GATEWAY_HOST", "127.0.0.1").removeprefix("[").removesuffix("]")
+    def host(self, name: str) -> str:
+        value = self.text(name, "127.0.0.1").removeprefix("[").removesuffix("]")
         if value != "localhost" and _address(value) is None:
-            raise SettingsInvalid(
-                f"GATEWAY_HOST must be an address to listen on, like 127.0.0.1, got `{value}`"
-            )
+            raise SettingsInvalid(f"{name} must be an address to listen on, like 127.0.0.1, got `{value}`")
         return value
 
     def yes(self, name: str) -> bool:
@@ -225,10 +226,8 @@ class _Reader:
             )
         return networks
 
-    def own_listeners(self, host: str, port: int, metrics: int | None, internal: str) -> frozenset[Listener]:
-        own = {("127.0.0.1" if host == "localhost" else host, port)}
-        if metrics is not None:
-            own.add(("127.0.0.1", metrics))
+    def own_listeners(self, listeners: list[tuple[str, int]], internal: str) -> frozenset[Listener]:
+        own = {("127.0.0.1" if host == "localhost" else host, port) for host, port in listeners}
         return self._parsed("OWN_LISTENERS", parse_listeners) | own | parse_listeners(internal)
 
     def authorities(self) -> ssl.SSLContext:

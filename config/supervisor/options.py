@@ -21,6 +21,7 @@ class Options:
     gateway_host: str
     gateway_port: int
     internal_port: int
+    metrics_host: str
     metrics_port: int | None
     data_dir: Path
     web_processes: int = 1
@@ -47,7 +48,7 @@ class Options:
             wanted.append(("--internal-port", "127.0.0.1", self.internal_port))
         if self.workers:
             wanted.append(("--gateway-port", self.gateway_host, self.gateway_port))
-        return wanted + [("METRICS_PORT", "127.0.0.1", port) for port in self.metrics_ports]
+        return wanted + [("METRICS_PORT", self.metrics_host, port) for port in self.metrics_ports]
 
     @property
     def metrics_ports(self) -> list[int]:
@@ -90,6 +91,7 @@ def _options(given: Mapping[str, object]) -> Options:
     data_dir = values["data_dir"]
     assert isinstance(data_dir, Path)
     values["data_dir"] = data_dir.absolute()
+    values["metrics_host"] = env.text("METRICS_HOST")
     values["metrics_port"] = env.optional_port("METRICS_PORT")
     values["web_processes"] = web_processes()
     return Options(**values)  # type: ignore[arg-type]  # argparse has made every one of them what it must be

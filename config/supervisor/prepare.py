@@ -13,6 +13,7 @@ import psycopg
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from common.errors import InvalidInput
 from config import env
@@ -47,9 +48,23 @@ def prepare() -> None:
 
 def _migrate() -> None:
     executor = MigrationExecutor(connection)
+    if unknown := _unknown(executor.loader):
+        print(  # noqa: T201
+            f"the database was brought up to date by a newer version, which knows {'.'.join(unknown)}:"
+            f" start that version, or restore the backup made before the upgrade",
+            flush=True,
+        )
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         print("bringing the database up to date", flush=True)  # noqa: T201
         call_command("migrate", interactive=False, verbosity=0)
+
+
+def _unknown(loader: MigrationLoader) -> tuple[str, str] | None:
+    """Return the first migration that has run here and that this version does not know."""
+    known = set(loader.disk_migrations)
+    known |= {replaced for migration in loader.disk_migrations.values() for replaced in migration.replaces}
+    ran = {(app, name) for app, name in loader.applied_migrations if app in loader.migrated_apps}
+    return min(ran - known, default=None)
 
 
 def _seed() -> None:

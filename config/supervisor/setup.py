@@ -5,6 +5,7 @@ Run by that Python itself before anything is installed, so only the standard lib
 
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,10 @@ EMBEDDED = ("--group", "embedded-postgres")
 
 
 def main() -> None:
+    if not os.access(ROOT, os.W_OK | os.X_OK):
+        sys.exit(
+            f"{ROOT} cannot be written to by this user: run this as its owner, or in a clone of your own."
+        )
     _make_venv()
     if has_wheel():
         _sync(*EMBEDDED)
@@ -65,10 +70,22 @@ def _uv() -> str:
     target = UV_PLACES[1].parents[1]
     if _works(sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(target), UV):
         return str(UV_PLACES[1])
+    for python in (PYTHON, sys.executable):
+        if _works(python, "-m", "pip", "--version"):
+            sys.exit(
+                f"pip cannot install {UV}: run `{python} -m pip install '{UV}'` to see why. Usually the"
+                f" package index is not reached; a proxy is named in HTTPS_PROXY."
+            )
     sys.exit(
         f"{sys.executable} can neither make a virtual environment nor run pip: install both"
         f" (on Debian and Ubuntu: apt-get install python3-venv), then run `make setup` again."
     )
+
+
+def _has_authorities() -> bool:
+    """Return whether this machine has certificate authorities: uv's own do not include a company's proxy."""
+    places = ssl.get_default_verify_paths()
+    return bool(places.cafile or (places.capath and any(Path(places.capath).iterdir())))
 
 
 def _works(*command: "str | Path") -> bool:
@@ -79,7 +96,9 @@ def _works(*command: "str | Path") -> bool:
 
 
 def _run(*command: str) -> None:
-    surroundings = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(VENV), "UV_PYTHON_DOWNLOADS": "never"}
+    trusted = {"UV_SYSTEM_CERTS": "true"} if _has_authorities() else {}
+    own = {"UV_PROJECT_ENVIRONMENT": str(VENV), "UV_PYTHON_DOWNLOADS": "never"}
+    surroundings = {**trusted, **os.environ, **own}
     surroundings.pop("VIRTUAL_ENV", None)
     done = subprocess.run(command, cwd=ROOT, env=surroundings, check=False)
     if done.returncode != 0:

@@ -40,6 +40,7 @@ def main(
 
 def _run(options: Options, afterwards: Afterwards | None) -> int:
     check_given()
+    _check_counted_ports(len(options.workers))
     _make_data_dir(options)
     # Files that the processes write are for this user only; PostgreSQL's user may only enter the folder.
     os.umask(0o077)
@@ -57,6 +58,18 @@ def _run(options: Options, afterwards: Afterwards | None) -> int:
             kept.close()
 
 
+def _check_counted_ports(gateways: int) -> None:
+    """Each gateway takes the next port of these two, and none of them may be beyond the last."""
+    for name in ("METRICS_PORT", "HANDOVER_ADDRESS"):
+        given = os.environ.get(name, "").strip()
+        last = 65536 - gateways
+        if given and int(given.rpartition(":")[2]) > last:
+            raise CannotStart(
+                f"{name} is `{given}`, and each of {gateways} gateways takes the next port: choose one up to"
+                f" {last}."
+            )
+
+
 def _make_data_dir(options: Options) -> None:
     folder = options.data_dir
     try:
@@ -66,7 +79,8 @@ def _make_data_dir(options: Options) -> None:
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, "Permission denied")
+            number = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+            raise OSError(number, os.strerror(number))
     except OSError as error:
         raise CannotStart(
             f"{folder} cannot be used ({error.strerror}): choose another folder with --data-dir or"

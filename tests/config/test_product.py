@@ -146,6 +146,9 @@ def test_no_listener_of_the_product_may_be_an_upstream(
     own = environments(product(tmp_path, "--gateways", "2"))["gw-1"]["OWN_LISTENERS"]
     ports = (8000, 8001, 8100, 9100, 9101)
     assert own == ",".join(f"127.0.0.1:{port}" for port in ports)
+    monkeypatch.setenv("METRICS_HOST", "10.0.0.5")
+    own = environments(product(tmp_path, "--gateways", "2"))["gw-1"]["OWN_LISTENERS"]
+    assert {"10.0.0.5:9100", "10.0.0.5:9101"} <= set(own.split(","))
 
 
 def test_what_the_product_stands_on_may_be_no_upstream_nor_what_the_operator_names(tmp_path: Path) -> None:

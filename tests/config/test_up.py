@@ -71,6 +71,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port
         ("TRUSTED_PROXIES", "foo", "TRUSTED_PROXIES must be networks like"),
         ("HANDOVER_ADDRESS", "foo", "HANDOVER_ADDRESS must be listeners like"),
         ("HANDOVER_ADDRESS", "10.0.0.1:99999", "HANDOVER_ADDRESS must be listeners like"),
+        ("HANDOVER_ADDRESS", "10.0.0.1:81,10.0.0.2:81", "HANDOVER_ADDRESS must be one ip:port, got"),
         ("API_REQUESTS_A_MINUTE", "0", "API_REQUESTS_A_MINUTE must be a whole number from 1 to"),
         ("API_REQUESTS_A_MINUTE_UNKNOWN", "0", "API_REQUESTS_A_MINUTE_UNKNOWN must be a whole number from 1"),
         ("ADMIN_ENABLED", "maybe", "ADMIN_ENABLED must be yes or no, got `maybe`."),
@@ -85,6 +86,21 @@ def test_a_setting_that_no_process_could_use_is_named_before_anything_starts(
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr.startswith(sentence)
     assert said.stderr.count("\n") == 1 and "hunter2" not in said.stderr
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("METRICS_PORT", "65535"), ("HANDOVER_ADDRESS", "127.0.0.1:65534")]
+)
+def test_ports_that_several_gateways_count_up_from_must_leave_room_for_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = manage("up", "--gateways", 3, "--data-dir", tmp_path, *on_free_ports())
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        f"{name} is `{value}`, and each of 3 gateways takes the next port: choose one up to 65533.\n"
+    )
     assert not any(tmp_path.iterdir())
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from config import env
 from config.supervisor import fresh_secrets, site
+from gateway.limits import Limits
 from gateway.settings import VERSION
 from tests.deploy.files import VALUES, read_chart
 
@@ -187,3 +188,33 @@ def test_every_policy_and_budget_means_pods_that_exist(
         assert budget["spec"]["selector"]["matchLabels"].items() <= labels[part]
     for name, service in of_kind(chart, "Service").items():
         assert service["spec"]["selector"].items() <= labels[name.removesuffix("-pods")]
+
+
+def test_metrics_are_served_to_those_who_are_named_and_nowhere_unless_asked_for(
+    pods: dict[str, dict[str, Any]],
+) -> None:
+    assert not {"METRICS_PORT", "METRICS_HOST"} & names(container(pods["gateway"]))
+    prometheus = {"podSelector": {"matchLabels": {"app": "prometheus"}}}
+    asked = {"gateway": {"metricsPort": 9100}, "networkPolicy": {"metricsFrom": [prometheus]}}
+    (read,) = read_chart(VALUES | asked)
+    assert (read["errors"], read["invalid"]) == ([], [])
+    said = {
+        one["name"]: one.get("value") for one in container(of_kind(read, "StatefulSet")["gateway"])["env"]
+    }
+    assert (said["METRICS_PORT"], said["METRICS_HOST"]) == ("9100", "$(POD_IP)")
+    assert "$(POD_IP):9100" in str(said["OWN_LISTENERS"]).split(",")
+    rules = of_kind(read, "NetworkPolicy")["gateway"]["spec"]["ingress"]
+    assert {"ports": [{"port": 9100, "protocol": "TCP"}], "from": [prometheus]} in rules
+    served = [port for one in of_kind(read, "Service").values() for port in one["spec"]["ports"]]
+    assert {"name": "metrics", "port": 9100, "targetPort": "metrics"} in served
+
+
+def test_a_pod_that_ends_accepts_connections_until_nobody_sends_it_any(
+    pods: dict[str, dict[str, Any]],
+) -> None:
+    for part in ("web", "internal", "gateway"):
+        command = container(pods[part])["lifecycle"]["preStop"]["exec"]["command"]
+        assert command == ["sleep", "5"], part
+    grace = pods["gateway"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace >= 5 + Limits().drain_seconds + 5
+    assert "lifecycle" not in container(pods["worker"])

@@ -206,6 +206,8 @@ def test_a_worker_follows_decides_records_and_stops_clean(worker: Worker, plane:
     metrics = worker.get("/metrics", worker.metrics_port).text
     assert 'policylayer_decisions_total{outcome="deny",code="default_deny"} 1' in metrics
     assert "policylayer_ready 1" in metrics
+    assert "policylayer_config_behind 0" in metrics
+    assert 'policylayer_decisions_total{outcome="deny",code="record_unavailable"} 0' in metrics
     assert 'policylayer_refused_total{status="401"} 1' in metrics
     for counted in ("added", "upstream", "limiter", "call"):
         assert f'policylayer_{counted}_seconds_bucket{{le="+Inf"}}' in metrics
@@ -298,6 +300,17 @@ def test_what_keeps_it_from_starting_is_one_sentence(worker: Worker, tmp_path: P
     assert "METRICS_PORT" in _refused(worker, DATA_DIR=elsewhere, GATEWAY_PORT=str(free_port()))
     (tmp_path / "file").write_text("in the way")
     assert "DATA_DIR cannot be written to" in _refused(worker, DATA_DIR=str(tmp_path / "file"))
+
+
+def test_a_limiter_s_file_that_cannot_be_written_is_named_at_the_start(
+    worker: Worker, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    limits = tmp_path / "file" / "limits.sqlite3"
+    elsewhere = {"DATA_DIR": str(tmp_path / "elsewhere"), "LIMITER_URL": f"sqlite:///{limits}"}
+    said = _refused(worker, **elsewhere, METRICS_PORT="", GATEWAY_PORT=str(free_port()))
+    assert said.startswith(f"the limiter's file cannot be written to: {limits}: ")
+    assert "LIMITER_URL" in said and "DATA_DIR" in said
 
 
 def test_the_data_plane_runs_without_the_control_planes_packages() -> None:

@@ -78,6 +78,9 @@ def test_our_own_listeners_are_refused_without_being_told() -> None:
     for port in (8100, 5432, 9100):
         with pytest.raises(AddressRefused, match="our own listeners"):
             egress.check("127.0.0.1", port)
+    reached = settings(EGRESS_ALLOW_PRIVATE="10.0.0.0/8", METRICS_HOST="10.0.0.5", METRICS_PORT="9100").egress
+    with pytest.raises(AddressRefused, match="our own listeners"):
+        reached.check("10.0.0.5", 9100)
     egress.check("127.0.0.1", 9000)
 
 

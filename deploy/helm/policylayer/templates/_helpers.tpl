@@ -62,6 +62,11 @@ securityContext:
   capabilities: { drop: [ALL] }
 {{- end -}}
 
+{{/* A pod that ends is sent connections until everybody has heard of it: so long it goes on accepting them. */}}
+{{- define "policylayer.leave" -}}
+lifecycle: { preStop: { exec: { command: [sleep, "5"] } } }
+{{- end -}}
+
 {{/* Settings out of the process's own Secret, each by its name: nothing else of it is seen. */}}
 {{- define "policylayer.secrets" -}}
 {{- $secret := .secret -}}
