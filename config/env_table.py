@@ -200,7 +200,8 @@ SETTINGS: list[Setting] = [
         "EGRESS_ALLOW_PRIVATE",
         Kind.NETWORKS,
         "",
-        "Private networks that upstream servers may be in; empty: none.",
+        "Private networks that upstream servers may be in; empty: none. Loopback may be among them only while"
+        " GATEWAY_HOST and HANDOVER_ADDRESS are loopback too.",
         "web, worker, gateway",
     ),
     Setting(

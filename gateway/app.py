@@ -25,7 +25,7 @@ from gateway.driver import DecisionLog, Driver
 from gateway.effects import Effect, Ending, Forwarded, NotAnswered, Ruling
 from gateway.forwarding import upstream_lines
 from gateway.handles import Handles
-from gateway.handover import NO_STREAM, Door, Handover
+from gateway.handover import Door, Handover
 from gateway.hops import Hops
 from gateway.http_exchange import Exchange
 from gateway.http_messages import Reply, Request, refusal
@@ -59,6 +59,7 @@ log = logging.getLogger("gateway.app")
 _HELD_FOR_A_BYTE: Final = 3
 _ASIDE_THREADS: Final = 2
 _QUESTION_MARK: Final = ord("?")  # searching for a byte by its number is much faster
+_NO_STREAM: Final = refusal("There is no such stream.", status=404)
 _TOO_MANY: Final = refusal(
     "This grant or its organization has too many requests open.", status=429, headers=b"Retry-After: 1\r\n"
 )
@@ -261,7 +262,7 @@ class Gateway:
             if await self._is_ours(visit, handed=handed):
                 await self._answer(visit, self._read(visit))
         except StreamGone:
-            self._refuse(visit, _with_cors(NO_STREAM, visit.admitted))
+            self._refuse(visit, _with_cors(_NO_STREAM, visit.admitted))
         except jsonrpc.Refused as refusal:
             self._refuse(visit, replies.refused(refusal, visit.admitted.cors))
 
@@ -341,7 +342,7 @@ class Gateway:
             self._tell(visit, ending)
 
     async def _not_judged(self, visit: Visit, failure: Exception) -> None:
-        log.error("a call could not be judged: %s", type(failure).__name__)
+        log.error("a call could not be judged", exc_info=failure)
         self._tell(visit, await self._driver.play(pipeline.refuse(rulings.INTERNAL_ERROR), visit))
 
     # For the turns
@@ -351,7 +352,7 @@ class Gateway:
             try:
                 self._tell(visit, ending)
             except Exception as failure:
-                log.error("a call could not be answered: %s", type(failure).__name__)
+                log.error("a call could not be answered", exc_info=failure)
                 visit.exchange.abort()
         rest = self._leave(visit)
         if rest is not None:
@@ -370,8 +371,6 @@ class Gateway:
                 return
             case Ruling():
                 visit.answer(self._denied(visit, ending))
-            case NotAnswered(rulings.INTERNAL_ERROR.code):
-                visit.answer(replies.denied(visit, rulings.INTERNAL_ERROR))
             case NotAnswered():
                 visit.answer(replies.upstream_failed(visit, ending))
 

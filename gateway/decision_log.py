@@ -135,7 +135,11 @@ class DecisionLog:
             self._again.cancel()
         self._closed = True
         for spool in (*self._earlier, self._spool):
-            spool.close()
+            try:
+                spool.close()
+            except OSError as error:
+                # What the kernel has is kept. At worst, records are sent again, and stored once.
+                _log.error("records cannot be written to the disk of DATA_DIR: %s", error)
 
     def _complain(self, problem: str) -> None:
         if self._loop.time() - self._complained_at >= 1:

@@ -208,9 +208,11 @@ class DriftWatch:
     # Noting the outcome
 
     def _note_moved(self, admitted: Admitted, tool: str) -> None:
-        known = self._moved.get(_place(admitted))
-        if known is None or known.revision != admitted.organization.revision:
-            known = self._moved[_place(admitted)] = _Moved(admitted.organization.revision)
+        known, revision = self._moved.get(_place(admitted)), admitted.organization.revision
+        if known is None or known.revision < revision:
+            known = self._moved[_place(admitted)] = _Moved(revision)
+        if known.revision > revision:
+            return  # it was digested for so long that another bundle has come into force
         if tool not in known.tools:
             known.tools.add(tool)
             known.without.clear()

@@ -105,7 +105,7 @@ class Driver:
         try:
             return self._limiter.at_once(asked)
         except Exception as failure:
-            log.error("the limiter failed: %s", type(failure).__name__)
+            log.error("the limiter failed", exc_info=failure)
             return [Unavailable()] * len(asked)
         finally:
             self._observer.limiter(time.monotonic() - began)
@@ -117,7 +117,7 @@ class Driver:
             self._observer.decisions(entries)
             return [RECORDED if kept else NOT_RECORDED for kept in self._decisions.append_all(entries)]
         except Exception as failure:
-            log.error("decisions could not be recorded: %s", type(failure).__name__)
+            log.error("decisions could not be recorded", exc_info=failure)
             return [NOT_RECORDED] * len(rulings)
 
     # One at a time
@@ -160,7 +160,7 @@ class Driver:
                 case AwaitAnswer():
                     return await self._waiting.await_answer(effect, visit)
         except Exception as failure:
-            log.error("a person could not be asked: %s", type(failure).__name__)
+            log.error("a person could not be asked", exc_info=failure)
             return NO_APPROVALS
 
     async def _reserve(self, effect: Reserve, visit: Visit) -> Reservation:
@@ -168,7 +168,7 @@ class Driver:
         try:
             return await self._limiter.reserve(visit.decision_id, effect.charges, effect.hold_seconds)
         except Exception as failure:
-            log.error("the limiter failed: %s", type(failure).__name__)
+            log.error("the limiter failed", exc_info=failure)
             return Unavailable()
         finally:
             self._observer.limiter(time.monotonic() - began)
@@ -177,14 +177,14 @@ class Driver:
         try:
             return await self._limiter.settle(effect.reserved_by)
         except Exception as failure:
-            log.error("the limiter failed: %s", type(failure).__name__)
+            log.error("the limiter failed", exc_info=failure)
             return Unavailable()
 
     async def _spend(self, effect: Spend) -> bool:
         try:
             return await self._limiter.spend(effect.ticket, STATE_SECONDS)
         except Exception as failure:
-            log.error("the limiter failed: %s", type(failure).__name__)
+            log.error("the limiter failed", exc_info=failure)
             return False  # so the call is charged
 
     async def _give_back(self, effect: GiveBack) -> None:
@@ -192,7 +192,7 @@ class Driver:
             await self._limiter.give_back(effect.reserved_by)
         except Exception as failure:
             # The safe direction: what is not given back stays spent.
-            log.error("nothing could be given back: %s", type(failure).__name__)
+            log.error("nothing could be given back", exc_info=failure)
 
     def ended(self, ending: Ending, visit: Visit) -> None:
         """Record how the call ended if it was to be sent. A refused call has no such record."""
@@ -210,7 +210,7 @@ class Driver:
         try:
             self._decisions.append_later(entry)
         except Exception as failure:
-            log.error("a completion could not be recorded: %s", type(failure).__name__)
+            log.error("a completion could not be recorded", exc_info=failure)
 
     async def _forward(self, visit: Visit) -> Forwarded | NotAnswered:
         try:
@@ -223,11 +223,10 @@ def not_answered(visit: Visit, failure: Exception) -> NotAnswered:
     """Return the outcome of forwarding that raised `failure`; break off an answer that had begun."""
     if isinstance(failure, UpstreamError):
         return NotAnswered(failure.code, failure.reason, failure.sent, failure.status)
-    log.error("forwarding failed: %s", type(failure).__name__)
+    log.error("forwarding failed", exc_info=failure)
     if visit.exchange.started:
         visit.exchange.abort()
-    ruling = rulings.INTERNAL_ERROR
-    return NotAnswered(ruling.code or "", ruling.reason or "", sent=True)
+    return NotAnswered(rulings.INTERNAL_ERROR.code or "", rulings.FAILED_WHILE_SENDING, sent=True)
 
 
 def _decision_line(ruling: Ruling, visit: Visit, at_ms: int, now: float) -> DecisionLine:

@@ -13,10 +13,10 @@ from typing import Final
 
 from common.unix_sockets import connected
 from gateway.hops import HEADER as HOP
-from gateway.http_messages import Reply, Request, refusal
+from gateway.http_messages import Reply, Request
 from gateway.limits import Limits
 from gateway.outbox import Outbox
-from gateway.sse_transport import Place
+from gateway.sse_transport import Place, StreamGone
 from gateway.upstream_answer import UpstreamAnswer, UpstreamError
 from gateway.upstream_connection import UpstreamConnection, read_buffer
 
@@ -27,7 +27,6 @@ _HANDED: Final = frozenset(
     {b"host", b"authorization", b"origin", b"content-type", b"accept", b"traceparent", b"tracestate", HOP}
 )
 _PASSED: Final = (b"Content-Type", b"Retry-After", b"Allow")
-NO_STREAM: Final = refusal("There is no such stream.", status=404)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +58,19 @@ class Handover:
         self._hold_open_seconds = hold_open_seconds
 
     async def send(self, request: Request, place: Place) -> Reply:
-        """Return the answer of the worker that holds the stream; 404 if it is gone or does not answer."""
+        """Return the answer of the worker that holds the stream. Raises StreamGone if there is none."""
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 connection = await self._connect(place)
         except (OSError, TimeoutError):
-            return NO_STREAM
+            raise StreamGone from None
         try:
             async with asyncio.timeout(self._patience()):
                 return await self._answer(connection.send(_written(request)))
         except (TimeoutError, UpstreamError) as problem:
             # It may or may not have been forwarded; any answer of the server would have come on the stream.
             _log.warning("a message handed to %s was not answered: %s", place.worker, type(problem).__name__)
-            return NO_STREAM
+            raise StreamGone from None
         finally:
             connection.close()
 

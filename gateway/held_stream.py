@@ -11,7 +11,7 @@ from gateway.admitted import Admitted
 from gateway.effects import NotAnswered
 from gateway.http_exchange import Exchange
 from gateway.open_requests import OpenRequest
-from gateway.protocol.jsonrpc import Id, Notification
+from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.strict_json import Json
 from gateway.upstream import Pool
 from gateway.upstream_answer import CLIENT_GONE
@@ -31,6 +31,23 @@ class Awaited:
     failed: Callable[[NotAnswered], bytes]
     done: asyncio.Future[str | None]
     """The code of what broke the answer off, or None once it came."""
+    token: _Key | None = None
+    """By which the server names the call in its notifications of progress."""
+    _heard_at: float = 0.0
+
+    async def answered(self, idle_seconds: float) -> str | None:
+        """Return what `done` will hold. Raises TimeoutError if nothing is heard of the call for so long."""
+        now = asyncio.get_running_loop().time
+        self._heard_at = now()
+        while not self.done.done():
+            left = self._heard_at + idle_seconds - now()
+            if left <= 0:
+                raise TimeoutError
+            await asyncio.wait([self.done], timeout=left)
+        return self.done.result()
+
+    def goes_on(self) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +62,7 @@ class HeldStream:
     target: Target
     ended: str | None = None
     _awaited: dict[_Key, list[Awaited]] = field(default_factory=dict)
-    _readings: set[asyncio.Future[_Key | None]] = field(default_factory=set)
+    _readings: set[asyncio.Future["_Heard | None"]] = field(default_factory=set)
 
     def tell(self, message: bytes) -> None:
         """Write one message of ours between those of the server. It must be a single line."""
@@ -54,9 +71,11 @@ class HeldStream:
 
     # Answers that are awaited
 
-    def expect(self, identifier: Id, failed: Callable[[NotAnswered], bytes]) -> Awaited:
+    def expect(self, request: Request, failed: Callable[[NotAnswered], bytes]) -> Awaited:
         """Expect an answer to this request. Call this before the server can answer."""
-        awaited = Awaited(_key(identifier), failed, asyncio.get_running_loop().create_future())
+        token = request.meta.get("progressToken")
+        done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        awaited = Awaited(_key(request.id), failed, done, None if token is None else _key(token))
         if self.ended is not None:
             awaited.done.set_result(self.ended)
         self._awaited.setdefault(awaited.key, []).append(awaited)
@@ -74,16 +93,16 @@ class HeldStream:
         if not self._awaited:
             return
         if len(data) <= _READ_AT_ONCE:
-            self._settle(_answered(data))
+            self._note(_heard(data))
             return
-        reading = asyncio.get_running_loop().run_in_executor(None, _answered, data)
+        reading = asyncio.get_running_loop().run_in_executor(None, _heard, data)
         self._readings.add(reading)
         reading.add_done_callback(self._read)
 
-    def _read(self, reading: asyncio.Future[_Key | None]) -> None:
+    def _read(self, reading: asyncio.Future["_Heard | None"]) -> None:
         self._readings.discard(reading)
         if not reading.cancelled():
-            self._settle(reading.result())
+            self._note(reading.result())
 
     async def all_read(self) -> None:
         """Return once everything heard so far has been matched to the request it answers."""
@@ -97,8 +116,16 @@ class HeldStream:
             loop = asyncio.get_running_loop()
             loop.call_later(seconds, _resolve, awaited.done, CLIENT_GONE)
 
-    def _settle(self, key: _Key | None) -> None:
-        for awaited in self._awaited.get(key, []) if key is not None else ():
+    def _note(self, heard: "_Heard | None") -> None:
+        match heard:
+            case _Answers(key):
+                self._settle(key)
+            case _Progress(token):
+                for awaited in [one for same in self._awaited.values() for one in same if one.token == token]:
+                    awaited.goes_on()
+
+    def _settle(self, key: _Key) -> None:
+        for awaited in self._awaited.get(key, []):
             if not awaited.done.done():
                 awaited.done.set_result(None)
                 return
@@ -117,15 +144,33 @@ def _key(identifier: Json) -> _Key:
     return isinstance(identifier, str), str(identifier)
 
 
-def _answered(data: bytes) -> _Key | None:
-    """Return which request this answers. Parsed leniently: it is passed on anyway and decides nothing."""
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    key: _Key
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    token: _Key
+
+
+_Heard: TypeAlias = _Answers | _Progress
+
+
+def _heard(data: bytes) -> _Heard | None:
+    """Return what this says of a request. Parsed leniently: it is passed on anyway and decides nothing."""
     try:
         message = jiter.from_json(data)
     except ValueError:
         return None
-    if not isinstance(message, dict) or "method" in message:
-        return None
-    return _key(message["id"]) if "id" in message and ("result" in message or "error" in message) else None
+    match message:
+        case {"method": "notifications/progress", "params": {"progressToken": token}}:
+            return _Progress(_key(token))
+        case {"method": _}:
+            return None
+        case {"id": identifier, "result": _} | {"id": identifier, "error": _}:
+            return _Answers(_key(identifier))
+    return None
 
 
 def _resolve(future: asyncio.Future[str | None], code: str) -> None:

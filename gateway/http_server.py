@@ -413,10 +413,7 @@ class Connection(asyncio.Protocol):
 
 
 def _fail(exchange: Exchange, failure: Exception) -> None:
-    # An exception's message may quote what a client sent: its type and place are enough.
-    trace = failure.__traceback__
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
-    log.error("request failed: %s at %s", type(failure).__name__, place)
+    log.error("a request could not be answered", exc_info=failure)
     exchange.abort() if exchange.started else exchange.reply(http_parsing.FAILED)
 
 
@@ -485,10 +482,11 @@ class HttpServer:
         self._next_look = self.loop.call_soon(self._look_after_deadlines)
 
     def _look_after_deadlines(self) -> None:
+        # First, so that a look which fails is not the last.
+        self._next_look = self.loop.call_later(self.limits.tick_seconds, self._tick)
         self.date_line = date_line()
         now = self.now()
         for connection in tuple(self.connections):
             connection.tick(now)
         self.handler.tick(now)
         self.room.tell()
-        self._next_look = self.loop.call_later(self.limits.tick_seconds, self._tick)

@@ -14,8 +14,9 @@ _LITTLE: Final = 16_384
 
 
 class OpenRequest(msgspec.Struct, eq=False):
-    """`end` is set once the answer is a stream, and while a person is awaited. `leave`, set with a stream,
-    ends it if the client can take it up again. `cut` is set while we wait for a client that does not read.
+    """`end` is set once the answer is a stream, and while a person is awaited. `leave`, set with it,
+    ends what the client can take up again elsewhere. `cut` is set while we wait for a client that does not
+    read.
 
     `admitted` is what holds now, not what held when the request came. `over`: none of it holds any more.
     """

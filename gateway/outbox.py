@@ -30,4 +30,4 @@ class Outbox:
                 write()
             except Exception as failure:
                 # The other writes belong to other calls, and to other organizations.
-                _log.error("something could not be written: %s", type(failure).__name__)
+                _log.error("something could not be written", exc_info=failure)

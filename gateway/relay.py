@@ -205,15 +205,14 @@ class Relay:
         asked = visit.message
         awaited = None
         if isinstance(asked, Request):
-            awaited = stream.expect(asked.id, lambda failure: upstream_failed(visit, failure).body)
+            awaited = stream.expect(asked, lambda failure: upstream_failed(visit, failure).body)
         try:
             forwarded = await self._posted(visit, awaited)
             if isinstance(asked, Notification) and asked.method == "notifications/cancelled":
                 stream.cancelled(asked, self._limits.orphan_seconds)
             if awaited is None or not 200 <= forwarded.status < 300:
                 return forwarded
-            async with asyncio.timeout(self._limits.stream_idle_seconds):
-                return Forwarded(forwarded.status, await awaited.done)
+            return Forwarded(forwarded.status, await awaited.answered(self._limits.stream_idle_seconds))
         except TimeoutError:
             failure = NotAnswered(TIMEOUT, "The server did not answer in time.", sent=True)
             stream.tell(upstream_failed(visit, failure).body)

@@ -12,6 +12,7 @@ _CONFIGURATION_EXPIRED: Final = (
 )
 _RECORD_UNAVAILABLE: Final = "The gateway cannot write its log now, so it sends no calls; try again later."
 _INTERNAL_ERROR: Final = "The gateway failed on this call and did not send it on."
+FAILED_WHILE_SENDING: Final = "The gateway failed on this call and may have sent it on already."
 _APPROVAL_UNAVAILABLE: Final = "This call needs a person's approval, and nobody can be asked now."
 
 

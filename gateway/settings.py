@@ -96,7 +96,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         shared_port=read.yes("GATEWAY_SHARED_PORT"),
         path_prefix=public.path.rstrip("/"),
         door=door,
-        egress=EgressPolicy(read.opened_networks(host), own, is_ours),
+        egress=EgressPolicy(read.opened_networks(host, door.address), own, is_ours),
         tls=read.authorities(),
         log_level=read.log_level(),
     )
@@ -217,11 +217,13 @@ class _Reader:
             raise SettingsInvalid(f"LIMITER_URL names an unknown host: {limiter.host}") from None
         return frozenset((str(address[4][0]), limiter.port) for address in found)
 
-    def opened_networks(self, host: str) -> tuple[Network, ...]:
+    def opened_networks(self, host: str, internal: str) -> tuple[Network, ...]:
         networks = self._parsed("EGRESS_ALLOW_PRIVATE", parse_networks)
-        if not _is_loopback(host) and any(_holds_loopback(network) for network in networks):
+        bound = {"GATEWAY_HOST": host, "HANDOVER_ADDRESS": internal.rpartition(":")[0].strip("[]")}
+        reachable = [name for name, address in bound.items() if address and not _is_loopback(address)]
+        if reachable and any(_holds_loopback(network) for network in networks):
             raise SettingsInvalid(
-                "EGRESS_ALLOW_PRIVATE may hold loopback only while GATEWAY_HOST is loopback:"
+                f"EGRESS_ALLOW_PRIVATE may hold loopback only while {reachable[0]} is loopback:"
                 " otherwise strangers could reach what listens on this machine"
             )
         return networks

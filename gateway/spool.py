@@ -15,6 +15,7 @@ import time
 import zlib
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -228,9 +229,12 @@ class Spool:
         return descriptors
 
     def close(self) -> None:
-        self.remember_shipped()
-        sync(self.unsynced())
-        os.close(self._written)
+        """Raises OSError if the disk does not take what is left to write; it is closed all the same."""
+        try:
+            self.remember_shipped()
+            sync(self.unsynced())
+        finally:
+            os.close(self._written)
 
     def remove(self) -> None:
         self.close()
@@ -293,11 +297,12 @@ def _by_owner(owners: Sequence[str], lines: bytes, size: int) -> Iterable[tuple[
 
 
 def sync(descriptors: Sequence[int]) -> None:
-    for descriptor in descriptors:
-        try:
+    """Closes them all. Raises OSError if any could not be synced."""
+    with ExitStack() as closing:
+        for descriptor in descriptors:
+            closing.callback(os.close, descriptor)
+        for descriptor in descriptors:
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _frames(content: bytes) -> Iterator[bytes]:

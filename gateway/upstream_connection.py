@@ -82,10 +82,6 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._on_closed = on_closed
         self.closed = False
 
-    @property
-    def idle(self) -> bool:
-        return self._answer is None
-
     def fresh(self, now: float) -> bool:
         transport = self._transport
         if self.closed or transport is None or now >= self._kept_until:

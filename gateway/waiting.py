@@ -72,29 +72,29 @@ class Waiting:
         )
 
     async def await_answer(self, effect: AwaitAnswer, visit: Visit) -> Claimed:
-        """Give up when the client does, because nobody would see what became of a call sent without it; and
-        when anything changes in the organization's configuration, by which the call was judged."""
+        """Give up when the client does, because nobody would see what became of a call sent without it; when
+        this worker stops; and when anything changes in the configuration by which the call was judged."""
         await self._until_answered(effect.waiting.id, visit)
         if visit.exchange.gone or not self._is_current(visit.admitted):
             return effect.waiting
         return await self.claim(Claim(effect.rules_digest), visit)
 
     async def _until_answered(self, approval: str, visit: Visit) -> None:
-        if visit.exchange.gone:
+        if visit.exchange.gone or visit.exchange.line.server.draining:
             return
         answered = asyncio.ensure_future(self._approvals.answered(approval, self.hold_open_seconds))
 
         def over() -> None:
             answered.cancel()
 
-        visit.exchange.on_gone = visit.opened.end = over
+        visit.exchange.on_gone = visit.opened.end = visit.opened.leave = over
         began = time.monotonic()
         try:
             with Progress(visit, lambda reply: as_event(visit, reply)):
                 await asyncio.wait([answered])
         finally:
             answered.cancel()
-            visit.exchange.on_gone = visit.opened.end = None
+            visit.exchange.on_gone = visit.opened.end = visit.opened.leave = None
             visit.awaited_seconds += time.monotonic() - began
 
     def unused(self, effect: Unused, visit: Visit) -> None:

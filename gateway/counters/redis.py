@@ -83,7 +83,8 @@ class RedisLimiter:
         self._unsure: dict[str, None] = {}
         self._failing = ""
         self._doubting = False
-        self._tasks = [self._loop.create_task(part) for part in (self._stay_connected(), self._look_after())]
+        parts = self._stay_connected(), self._look_after(), self._keep_checked()
+        self._tasks = [self._loop.create_task(part) for part in parts]
 
     # The limiter
 
@@ -257,8 +258,9 @@ class RedisLimiter:
             try:
                 async with asyncio.timeout(_CONNECT_WITHIN):
                     wire = await self._opened()
-            except (OSError, TimeoutError, WireError, NotDurable) as problem:
-                self._failed(str(problem) or type(problem).__name__)
+            except Exception as problem:
+                foreseen = isinstance(problem, OSError | WireError | NotDurable)
+                self._failed((str(problem) if foreseen else "") or type(problem).__name__)
                 await asyncio.sleep(_AGAIN_AFTER[min(tries, len(_AGAIN_AFTER) - 1)])
                 tries += 1
                 continue
@@ -296,8 +298,7 @@ class RedisLimiter:
         return wire
 
     async def _look_after(self) -> None:
-        """Ends waits in the promised time, leaves a Redis that does not answer, and checks its settings."""
-        check_at = time.monotonic() + _CHECK_SETTINGS_EVERY
+        """Ends waits in the promised time, and leaves a Redis that does not answer. It waits for nothing."""
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             now = time.monotonic()
@@ -307,12 +308,16 @@ class RedisLimiter:
             if wire is not None and since is not None and now - since > _DEAD_AFTER:
                 self._failed("it does not answer")
                 wire.close()
-            elif wire is not None and now >= check_at:
-                check_at = now + _CHECK_SETTINGS_EVERY
-                await self._check(wire)
-                if (known := self._known()) is not None:
-                    self._ask(_nothing, None, "note", time.time_ns() // 1_000_000)
-                    await asyncio.to_thread(self._store.write_down, known)
+
+    async def _keep_checked(self) -> None:
+        while True:
+            await asyncio.sleep(_CHECK_SETTINGS_EVERY)
+            if self._wire is None:
+                continue
+            await self._check(self._wire)
+            if (known := self._known()) is not None:
+                self._ask(_nothing, None, "note", time.time_ns() // 1_000_000)
+                await asyncio.to_thread(self._store.write_down, known)
 
     def _known(self) -> Known | None:
         """None while the store has not heard of a doubt: the process after us must find its cause again."""

@@ -98,9 +98,8 @@ def _check_shared(era: Era, message: Message, spoken: Sequence[str]) -> None:
     identifier = message.id if isinstance(message, Request) else None
     would_do = [one for one in spoken if era.modern and one in MODERN] or list(spoken or MODERN)
     asked = era.version.decode("latin-1") if era.version is not None else _offered(message)
-    reason = (
-        f"The server behind this address speaks {' and '.join(would_do)} of the protocol, not this revision."
-    )
+    who = "The server behind this address" if spoken else "This gateway"
+    reason = f"{who} speaks {' and '.join(would_do)} of the protocol, not this revision."
     # Older clients take an error status as a sign to try an older transport.
     raise Refused(
         UNSUPPORTED_REVISION,
@@ -120,7 +119,7 @@ def _check(headers: Mapping[bytes, bytes], version: bytes | None, claimed: Json,
     if not isinstance(message, Request):
         return
     # A body without a version is left for the server to refuse: its error names the missing keys.
-    if claimed is not None and (version or b"").decode("ascii") != claimed:
+    if claimed is not None and (version or b"").decode("latin-1") != claimed:
         raise _mismatch(message, "MCP-Protocol-Version")
     if read_value(headers.get(METHOD_HEADER)) != message.method:
         raise _mismatch(message, "Mcp-Method")

@@ -56,10 +56,6 @@ class LoadedOrganization:
     revision: int = 0
     lease: Lease = field(default_factory=Lease, compare=False)
 
-    @property
-    def lease_until(self) -> float:
-        return self.lease.until
-
 
 def load_organization(
     body: bytes, held: Mapping[str, LoadedPart] = NO_PARTS, *, revision: int = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.logs import _Lines
 from tests.gateway.limiters import Broken
 from tests.gateway.raw_http import Conversation, Upstream
 from tests.gateway.world import MALLORYS_SERVER, eventually, quick, world
@@ -370,6 +371,26 @@ async def test_a_failure_of_ours_denies_the_call(tmp_path: Path, monkeypatch: py
         assert b"secret" not in answer.body
         assert [entry.code for entry in it.log.decisions] == ["internal_error"]
         assert not it.upstream.received
+
+
+async def test_a_failure_of_ours_after_a_call_was_sent_does_not_say_that_it_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    async with world(tmp_path) as it, it.client() as alice:
+        monkeypatch.setattr("gateway.relay.check_answer", broken)
+        answer = await alice.call("read_file", {})
+        [content] = answer.json["result"]["content"]
+        told = "[UPSTREAM ERROR] The gateway failed on this call and may have sent it on already."
+        assert (content["text"], len(it.upstream.received)) == (told, 1)
+        assert answer.json["result"]["_meta"][META]["code"] == "internal_error"
+        await eventually(lambda: [entry.upstream_code for entry in it.log.completions] == ["internal_error"])
+        assert [entry.outcome for entry in it.log.decisions] == ["allow"]
+    [line] = [_Lines().format(record) for record in caplog.records if record.name == "gateway.driver"]
+    assert __file__ in json.loads(line)["place"]
+    assert "secret" not in line
 
 
 async def test_a_limiter_that_fails_denies_only_limited_calls(tmp_path: Path) -> None:

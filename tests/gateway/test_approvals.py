@@ -347,6 +347,15 @@ async def test_a_call_held_open_ends_with_its_grant(tmp_path: Path) -> None:
         assert it.upstream.received == []
 
 
+async def test_a_call_held_open_by_a_worker_that_stops_is_told_to_come_again(tmp_path: Path) -> None:
+    async with asking(tmp_path, hold_open_seconds=300) as (it, people, alice):
+        waiting = asyncio.create_task(alice.call(TOOL, {}))
+        await eventually(lambda: bool(people.cases))
+        await it.http.close()
+        assert told(await waiting)["code"] == "approval_required"
+        assert it.upstream.received == []
+
+
 # 2026-07-28: the client opens the page
 
 

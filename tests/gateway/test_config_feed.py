@@ -237,13 +237,13 @@ async def test_contact_renews_the_lease_unless_the_newest_is_not_enforced(tmp_pa
         found = store.grant(token_digest(TOKEN))
         assert found is not None
         found[0].lease.until = 0
-        await until(lambda: found[0].lease_until > 0)
+        await until(lambda: found[0].lease.until > 0)
         control.failing["bundle"] = ControlPlaneError("away")
         control.publish(signed(acme(), 2))
         await asyncio.sleep(0.1)
         found[0].lease.until = 0
         await asyncio.sleep(0.3)
-        assert found[0].lease_until == 0
+        assert found[0].lease.until == 0
 
 
 async def test_what_the_control_plane_no_longer_knows_is_served_until_its_lease_ends(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ async def test_what_the_control_plane_no_longer_knows_is_served_until_its_lease_
             found[0].lease.until = 0
             heard = store.last_contact
             await until(lambda: store.last_contact > heard + 0.2)  # noqa: B023
-        assert found[0].lease_until == 0
+        assert found[0].lease.until == 0
 
 
 async def test_a_revoked_token_is_said_plainly_and_once(

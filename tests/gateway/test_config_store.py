@@ -278,13 +278,13 @@ async def test_a_lease_runs_from_the_last_contact_and_not_where_this_worker_is_b
     acmes, mallorys = store.grant(token_digest(TOKEN)), store.grant(token_digest("mallory's"))
     assert acmes and mallorys
     now = time.time()
-    assert acmes[0].lease_until == pytest.approx(now + 300, abs=60)
-    assert mallorys[0].lease_until == pytest.approx(now + 600, abs=60)
+    assert acmes[0].lease.until == pytest.approx(now + 300, abs=60)
+    assert mallorys[0].lease.until == pytest.approx(now + 600, abs=60)
     acmes[0].lease.until = mallorys[0].lease.until = now - 1
     await store.contacted(behind={ACME})
     assert store.behind == 1
-    assert acmes[0].lease_until < now
-    assert mallorys[0].lease_until == pytest.approx(now + 600, abs=60)
+    assert acmes[0].lease.until < now
+    assert mallorys[0].lease.until == pytest.approx(now + 600, abs=60)
 
 
 async def test_a_restart_neither_ends_nor_renews_a_lease(tmp_path: Path) -> None:
@@ -293,18 +293,18 @@ async def test_a_restart_neither_ends_nor_renews_a_lease(tmp_path: Path) -> None
     await store.contacted()
     found = open_store(tmp_path).grant(token_digest(TOKEN))
     assert found is not None
-    assert found[0].lease_until == pytest.approx(time.time() + 300, abs=60)
+    assert found[0].lease.until == pytest.approx(time.time() + 300, abs=60)
     (tmp_path / "config" / "contact").unlink()
     found = open_store(tmp_path).grant(token_digest(TOKEN))
     assert found is not None
-    assert found[0].lease_until == 1_300
+    assert found[0].lease.until == 1_300
 
 
 async def test_an_envelope_from_the_future_does_not_lengthen_its_lease(tmp_path: Path) -> None:
     await open_store(tmp_path).apply(signed(acme(lease_seconds=300), 1, not_before=2**40))
     found = open_store(tmp_path).grant(token_digest(TOKEN))
     assert found is not None
-    assert found[0].lease_until <= time.time() + 300
+    assert found[0].lease.until <= time.time() + 300
 
 
 async def test_the_work_of_reading_all_organizations_grows_with_their_number_only(

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 
 from gateway.counters.base import Charge, Full, NotHeld, Reservation, Reserved, Unavailable
 from gateway.counters.redis import ANSWER_WITHIN, SCRIPT, RedisLimiter
-from gateway.counters.redis_wire import Address, OnAnswer
+from gateway.counters.redis_wire import Address, OnAnswer, Wire
 from tests.gateway.limiters import until
 from tests.redis_server import RedisServer, needs_redis, running
 
@@ -222,6 +222,28 @@ async def test_a_call_is_answered_while_the_server_still_says_nothing(
     await until(lambda: _answered(limiter, charge(maximum=1)), Reserved())
 
 
+async def test_looking_at_the_servers_settings_makes_no_call_wait_longer(
+    limiters_answer_soon: None, server: RedisServer, limiter: RedisLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server falls silent while it is asked for them, and says nothing for longer than calls wait."""
+    asked = asyncio.Event()
+
+    async def silent(_: Wire) -> Mapping[str, str]:
+        asked.set()
+        await asyncio.sleep(60)
+        return {}
+
+    monkeypatch.setattr("gateway.counters.redis._check_settings", silent)
+    await asyncio.wait_for(asked.wait(), 60)
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert await limiter.reserve("d", [charge()]) == Unavailable()
+        assert time.monotonic() - began < 0.8
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
 async def _answered(limiter: RedisLimiter, limit: Charge) -> Reservation:
     while True:
         answer = await limiter.reserve(f"after-{time.monotonic_ns()}", [limit])
@@ -285,6 +307,12 @@ async def test_a_script_the_server_forgot_is_brought_again(
 ) -> None:
     server.client().script_flush()
     await until(lambda: limiter.reserve("one", [charge()]), Reserved())
+
+
+async def test_a_server_that_answers_nonsense_is_asked_again(server: RedisServer) -> None:
+    nonsense_first = "if redis.call('INCR', 'pl:begun') == 1 then return 1 end\n"
+    async with at(server, script=nonsense_first + SCRIPT) as limiter:
+        await trusted(server, limiter)
 
 
 async def test_nothing_is_told_of_the_password(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gateway import drift as drift_module
+from gateway.admitted import Admitted
 from gateway.drift import REPORTED_EVERY, SAME_REPORTED_EVERY, DriftWatch
 from gateway.protocol.strict_json import encode, parse
 from gateway_config.wire.bundle import ToolClass
@@ -21,7 +22,7 @@ from gateway_config.wire.messages import DriftReport
 from servers.definitions import read_page
 from tests.gateway.people import People
 from tests.gateway.raw_http import Client, Conversation, Upstream
-from tests.gateway.world import ACME, SERVER, World, eventually, world
+from tests.gateway.world import ACME, SERVER, World, eventually, organization, server, world
 
 Tool = dict[str, Any]
 READ_ONLY = '{"version": "1", "default": "deny", "classes": {"Read": {}}}'
@@ -317,3 +318,23 @@ def _definition(chance: Random, depth: int) -> str:
     if kind == 2:
         return chance.choice(("true", "false", "null"))
     return chance.choice(NUMBERS if kind else STRINGS)
+
+
+async def test_a_look_that_ends_after_a_new_bundle_hides_nothing_that_was_seen_since(tmp_path: Path) -> None:
+    scanned = {"small": "0" * 64, "long": "0" * 64}
+    before, now = (
+        organization(ACME, server("http://shop.example/mcp", tools=scanned), {"plg_a": {}}, revision=number)
+        for number in (7, 8)
+    )
+    old, new = (
+        Admitted(b"", one, next(iter(one.grants.values())), one.servers[SERVER]) for one in (before, now)
+    )
+    watch = DriftWatch()
+    try:
+        watch.look(old, [tool("long", description="x" * 10_000)], whole=False)
+        watch.look(new, [tool("small")], whole=False)
+        assert watch.moved(new, "small")
+        await eventually(lambda: not watch._busy)
+        assert watch.moved(new, "small")
+    finally:
+        watch.close()

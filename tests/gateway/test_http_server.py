@@ -338,3 +338,18 @@ async def test_a_target_too_long_is_refused_however_it_comes(tmp_path: Path) -> 
         alice.path += "?" + "a" * 40_000
         assert (await alice.call("read_file", {})).status == 431
         assert not it.upstream.received
+
+
+async def test_deadlines_hold_though_looking_after_them_failed_once(tmp_path: Path) -> None:
+    async with world(tmp_path, limits=quick(head_seconds=0.3)) as it:
+        looked: list[float] = []
+
+        def fails_once(now: float) -> None:
+            looked.append(now)
+            if len(looked) == 1:
+                raise RuntimeError("a fault of ours")
+
+        it.http.handler.tick = fails_once  # type: ignore[method-assign]
+        async with it.client() as alice:
+            assert await asyncio.wait_for(alice.closed(), 60)
+        assert len(looked) > 1

@@ -144,6 +144,13 @@ def test_loopback_is_not_opened_where_strangers_can_connect(opened: str, host: s
     settings(EGRESS_ALLOW_PRIVATE="10.0.0.0/8", GATEWAY_HOST=host)
 
 
+def test_loopback_is_not_opened_where_other_machines_hand_over_their_messages() -> None:
+    with pytest.raises(SettingsInvalid, match="only while HANDOVER_ADDRESS is loopback"):
+        settings(EGRESS_ALLOW_PRIVATE="127.0.0.0/8", HANDOVER_ADDRESS="10.0.0.5:9000")
+    settings(EGRESS_ALLOW_PRIVATE="127.0.0.0/8", HANDOVER_ADDRESS="[::1]:9000")
+    settings(EGRESS_ALLOW_PRIVATE="10.0.0.0/8", HANDOVER_ADDRESS="10.0.0.5:9000")
+
+
 def test_settings_show_no_secret() -> None:
     shown = repr(settings())
     assert GIVEN["WORKER_TOKEN"] not in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -323,6 +324,25 @@ async def test_a_call_the_server_never_answers_is_told_and_recorded_when_the_str
         assert it.log.completions[0].upstream_code == "upstream_invalid"
 
 
+async def test_a_call_may_take_as_long_as_it_tells_of_its_progress(tmp_path: Path) -> None:
+    old, limits = OldServer(silent={"tools/call"}), quick(stream_idle_seconds=1.0)
+    async with (
+        world(tmp_path, upstream=Upstream(old), limits=limits) as it,
+        stream_of(it.client()) as stream,
+    ):
+        asked = call("read_file")
+        asked["params"]["_meta"] = {"progressToken": "p1"}
+        assert (await post(it, stream, asked)).status == 202
+        for step in range(8):
+            await asyncio.sleep(0.25)
+            told = {"progressToken": "p1", "progress": step}
+            old.say({"jsonrpc": "2.0", "method": "notifications/progress", "params": told})
+            assert (await stream.message())["params"]["progress"] == step
+        old.say({"jsonrpc": "2.0", "id": 1, "result": {"content": []}})
+        assert (await stream.message())["result"] == {"content": []}
+        await eventually(lambda: [entry.upstream_code for entry in it.log.completions] == [None])
+
+
 async def test_a_long_answer_directly_before_the_end_of_the_stream_is_told_once(tmp_path: Path) -> None:
     old = OldServer(silent={"tools/call"})
     async with world(tmp_path, upstream=Upstream(old)) as it, stream_of(it.client()) as stream:
@@ -485,13 +505,17 @@ async def test_the_door_lets_in_whom_the_gateway_lets_in_and_nobody_else(tmp_pat
         assert posts(it) == []
 
 
-async def test_a_worker_that_is_gone_is_404(tmp_path: Path) -> None:
+async def test_a_worker_that_is_gone_is_404_and_a_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "gateway.refused")
     async with two_workers(tmp_path, OldServer()) as (it, second), stream_of(it.client()) as stream:
         await second.doors.close()
         assert (await post(it, stream, call("read_file"), port=second.http.port)).status == 404
         socket_of(tmp_path / "doors", "gw-1").unlink(missing_ok=True)
         assert (await post(it, stream, call("read_file"), port=second.http.port)).status == 404
         assert posts(it) == []
+        await eventually(lambda: "refused: There is no such stream." in caplog.messages)
 
 
 async def test_a_policy_that_another_worker_does_not_know_yet_is_the_holders(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_headers_that_say_what_the_body_says_are_modern() -> None:
         {"mcp_method": None},
         {"mcp_protocol_version": "2025-11-25"},
         {"mcp_protocol_version": None},
+        {"mcp_protocol_version": "2026-07-28\xe9"},
         {"mcp_name": "=?base64?ZGVsZXRlX2ZpbGU=?="},
         {"mcp_name": "=?base64?!!!?="},
         {"mcp_name": "=?base64?cmVhZF9maWxl==?="},
@@ -108,7 +109,8 @@ def test_a_call_nobody_would_understand_is_told_what_would_do(
     error = refused.value
     assert (error.code, error.status, error.id) == (-32022, 400, 1)
     assert error.data == {"supported": would_do, "requested": version}
-    assert would_do[0] in error.reason
+    who = "The server behind this address" if spoken else "This gateway"
+    assert error.reason.startswith(f"{who} speaks {would_do[0]} of the protocol")
 
 
 def test_a_handshake_with_a_server_that_has_none_is_told_so_without_a_status() -> None:
