@@ -17,20 +17,25 @@ from catalog.recommend import recommended_rule
 from policies.beside import Beside
 from policies.builder.fields import Fields
 from policies.builder.rows import address_of, key_of, row_pointer
-from policies.language.block_types import ConditionBlock, LimitBlock, PredicateBlock
+from policies.builder.values import as_json
+from policies.language.block_types import SECTIONS, ConditionBlock, JsonData, LimitBlock, PredicateBlock
 from policies.language.blocks import read_rule
 from policies.language.board import Address
 from policies.language.board_edit import (
     add_limit,
     add_predicate,
+    change_predicate,
     put_rule,
     remove_limit,
     rule_at,
     set_default,
+    usual_window,
 )
 from policies.language.document import CLASSES
+from policies.language.exact import exact_text, plain_text
 from policies.language.grammar import KEYS, MEANT_OPERATORS
 from policies.language.json_reader import Member, Members, Node, Number, TextError
+from policies.language.lint_types import WITH_SEVERAL, twin
 from policies.language.matching import is_pattern
 from policies.language.paths import member_path, parse_path, path_text
 from policies.language.problems import PolicyInvalid, escape_token, meant
@@ -43,6 +48,7 @@ from servers.classing import classification_of
 from servers.models import Tool
 
 _LONGEST_LABEL: Final = 40
+_CONDITION = re.compile(r"/(require|deny_if|approve_if)/([0-9]{1,4})/conditions/([0-9]{1,4})\Z")
 _WHOLE = re.compile(r"[1-9][0-9]{0,9}\Z")
 _COMMENT = re.compile(r"//[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]+")
@@ -236,6 +242,33 @@ def _without_it(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
     )
 
 
+def _both_types(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
+    """Compares with the value in its other type, too."""
+    address, at = _address(found.pointer), _CONDITION.search(found.pointer)
+    if address is None or at is None:
+        return None
+    section, index, place = next(each for each in SECTIONS if each == at[1]), int(at[2]), int(at[3])
+    predicate = rule_at(text, address).predicates(section)[index]
+    condition = predicate.conditions[place] if isinstance(predicate, PredicateBlock) else None
+    several = WITH_SEVERAL.get(condition.op) if isinstance(condition, ConditionBlock) else None
+    if not isinstance(predicate, PredicateBlock) or not isinstance(condition, ConditionBlock) or not several:
+        return None
+    values = condition.value if isinstance(condition.value, list) else [condition.value]
+    twins = [other for value in values if (other := _twin(value)) is not None and other not in values]
+    wider = replace(condition, op=several, value=[*values, *twins])
+    kept = (*predicate.conditions[:place], wider, *predicate.conditions[place + 1 :])
+    more = as_json(twins[0]) if len(twins) == 1 else "both types"
+    return Mend(
+        _short(f"Compare with {more}{' too' if len(twins) == 1 else ''}"),
+        lambda: change_predicate(text, address, section, index, replace(predicate, conditions=kept)),
+    )
+
+
+def _twin(value: JsonData) -> JsonData:
+    other = twin(exact_text(value.text) if isinstance(value, Number) else value)
+    return other if other is None or isinstance(other, str | bool) else Number(plain_text(other))
+
+
 def _rule_out(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
     address = _address(found.pointer)
     if address is None:
@@ -263,8 +296,11 @@ def _count_calls(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
     address = _address(found.pointer)
     if address is None:
         return None
-    limit = LimitBlock(_counter(text, address), "minute", Number("30"), "grant")
-    return Mend("Add: 30 calls a minute", lambda: add_limit(text, address, limit))
+    window = usual_window(rule_at(text, address))
+    limit = LimitBlock(_counter(text, address), window, Number("30"), "grant")
+    return Mend(
+        f"Add: 30 calls {'an' if window == 'hour' else 'a'} {window}", lambda: add_limit(text, address, limit)
+    )
 
 
 def _count_alone(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
@@ -388,6 +424,7 @@ _MENDS: Final[Mapping[str, _Maker]] = {
     "unknown_tool": _tool_name,
     "unknown_argument": _argument,
     "unguarded_optional": _without_it,
+    "other_type": _both_types,
     "unguarded_tool": _recommended,
     "hide_and_rule": _rule_out,
     "shadowed_rule": _rule_out,

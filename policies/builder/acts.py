@@ -19,7 +19,7 @@ from policies.builder.rows import address_of
 from policies.builder.values import read_number
 from policies.language.block_types import AccessBlock, LimitBlock, PredicateBlock, PredicateSection, RuleBlock
 from policies.language.blocks import read_blocks, read_rule
-from policies.language.board import Address, Verb
+from policies.language.board import Address, Verb, read_board
 from policies.language.board_edit import (
     add_limit,
     add_predicate,
@@ -27,6 +27,7 @@ from policies.language.board_edit import (
     change_limit,
     change_predicate,
     follow,
+    followed_rule,
     put_rule,
     put_rules,
     rate_counter,
@@ -37,6 +38,7 @@ from policies.language.board_edit import (
     set_description,
     set_reason,
     set_verb,
+    usual_window,
 )
 from policies.language.canonical import canonical_text
 from policies.language.document import WINDOWS
@@ -45,6 +47,7 @@ from policies.language.matching import NameList
 from policies.language.parse import parse_policy
 from policies.language.text_edit import CannotEdit
 from policies.language.words import is_name, shorthand_counter
+from policies.outlook import facts_of
 from policies.starts import starts
 from servers.classing import classification_of
 from servers.models import Tool
@@ -240,10 +243,22 @@ def _predicate(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
 
 def _predicate_add(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
     address = _address(fields)
+    text = _written_out(text, address, tools)
     predicate = fresh_predicate(arguments_for(address, tools))
     if predicate is None:
         predicate = PredicateBlock((any_condition(),))
     return add_predicate(text, address, _section(fields), predicate)
+
+
+def _written_out(text: str, address: Address, tools: Sequence[Tool]) -> str:
+    """Gives the row the rule that it follows, if it has none: what is added must not take anything away."""
+    board = read_board(text, [facts_of(tool) for tool in tools])
+    row = next(
+        (row for row in (*board.classes, *board.patterns, *board.tools) if row.address == address), None
+    )
+    if row is None or row.rule is not None:
+        return text
+    return put_rule(text, address, followed_rule(board, row))
 
 
 def _predicate_drop(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
@@ -306,11 +321,13 @@ def _window(text: str, old: str | Number) -> str | Number:
 
 def _limit_add(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
     address = _address(fields)
-    taken = {limit.counter for limit in rule_at(text, address).limits if isinstance(limit, LimitBlock)}
+    text = _written_out(text, address, tools)
+    rule = rule_at(text, address)
+    taken = {limit.counter for limit in rule.limits if isinstance(limit, LimitBlock)}
     base = "{tool}_rate" if address.section == "classes" else "all_tools_rate"
     base = shorthand_counter(address.name) if address.section == "tools" else base
     counter = next(name for name in (base, *(f"{base}_{n}" for n in range(2, 99))) if name not in taken)
-    return add_limit(text, address, LimitBlock(counter, "minute", Number("30"), "grant"))
+    return add_limit(text, address, LimitBlock(counter, usual_window(rule), Number("30"), "grant"))
 
 
 def _limit_drop(text: str, fields: Fields, tools: Sequence[Tool]) -> str:

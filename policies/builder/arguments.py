@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from policies.language.document import Operator
-from policies.language.lint_schema import choices, is_optional, properties, types
+from policies.language.lint_schema import but_null, choices, is_optional, properties, types
 from policies.language.paths import member_path
 
 Kind: TypeAlias = Literal["text", "number", "yesno", "list", "object", "any"]
@@ -73,7 +73,7 @@ _FITTING: Final[Mapping[Kind, tuple[Operator, ...]]] = {
 class Argument:
     """`choices`: the texts, if the schema allows a list of them and nothing else. Bounds are for numbers.
 
-    `element`: what a list holds.
+    `element`: what a list holds. `held`: which of several tools have it, unless all do.
     """
 
     path: str
@@ -83,10 +83,11 @@ class Argument:
     minimum: str = ""
     maximum: str = ""
     element: Kind = "any"
+    held: str = ""
 
     @property
     def words(self) -> str:
-        said = [word for word in (_WORDS[self.kind], "required" if self.required else "") if word]
+        said = [word for word in (_WORDS[self.kind], "required" if self.required else "", self.held) if word]
         return f"{self.path} ({', '.join(said)})" if said else self.path
 
     @property
@@ -120,16 +121,18 @@ def shared_arguments(schemas: Iterable[object]) -> tuple[Argument, ...]:
     """Returns the arguments of several tools, the most common first; one of two kinds becomes `any`."""
     by_path: dict[str, Argument] = {}
     times: Counter[str] = Counter()
-    for schema in schemas:
+    every = [*schemas]
+    for schema in every:
         for argument in arguments_of(schema):
-            before = by_path.get(argument.path)
-            kind: Kind = argument.kind if before is None or before.kind == argument.kind else "any"
-            element: Kind = (
-                argument.element if before is None or before.element == argument.element else "any"
-            )
+            before = by_path.get(argument.path, argument)
+            kind: Kind = argument.kind if before.kind == argument.kind else "any"
+            element: Kind = argument.element if before.element == argument.element else "any"
             by_path[argument.path] = Argument(argument.path, kind, element=element)
             times[argument.path] += 1
-    return tuple(by_path[path] for path, _ in times.most_common(MOST_ARGUMENTS))
+    return tuple(
+        replace(by_path[path], held="" if count == len(every) else f"in {count} of {len(every)} tools")
+        for path, count in times.most_common(MOST_ARGUMENTS)
+    )
 
 
 def argument_at(path: str, known: Iterable[Argument]) -> Argument:
@@ -145,15 +148,16 @@ def _below(schema: object, path: str, place: tuple[int, ...]) -> Iterator[_Spot]
 
 
 def _inside(spot: _Spot) -> Iterator[_Spot]:
-    schema = spot.schema
-    if types(schema) == frozenset({"object"}):
+    schema = but_null(spot.schema)
+    if _kind(schema) == "object":
         yield from _below(schema, spot.path, spot.place)
     items = schema.get("items") if isinstance(schema, Mapping) else None
-    if types(schema) == frozenset({"array"}) and isinstance(items, Mapping):
+    if _kind(schema) == "list" and isinstance(items, Mapping):
         yield _Spot((*spot.place, 0), f"{spot.path}[*]", items)
 
 
 def _argument(schema: object, path: str, required: bool) -> Argument:
+    schema = but_null(schema)
     kind = _kind(schema)
     listed = choices(schema) if kind == "text" else None
     texts = tuple(each for each in listed or () if isinstance(each, str) and not _is_odd(each))

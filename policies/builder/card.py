@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +15,7 @@ from policies.builder.arguments import (
     shared_arguments,
 )
 from policies.builder.rows import id_of, key_of
-from policies.builder.values import ValueField, field_of
+from policies.builder.values import ValueField, field_of, kinds_for
 from policies.language.block_types import (
     ConditionBlock,
     LimitBlock,
@@ -26,6 +25,7 @@ from policies.language.block_types import (
     RuleBlock,
 )
 from policies.language.board import Address, Board, Row, Verb
+from policies.language.board_edit import is_closed
 from policies.language.document import WINDOW_WORDS, WINDOWS
 from policies.language.matching import NameList, is_pattern
 from policies.language.sentences import span_words
@@ -62,7 +62,10 @@ class TextField:
 
 @dataclass(frozen=True, slots=True)
 class ConditionRow:
-    """`source`: the text of what is not a valid condition; it is shown and kept as it is."""
+    """`source`: the text of what is not a valid condition; it is shown and kept as it is.
+
+    `kinds`: controls to choose from, where the value may be of several types.
+    """
 
     index: int
     argument: Argument
@@ -71,6 +74,7 @@ class ConditionRow:
     operators: tuple[tuple[str, str], ...]
     value: ValueField
     source: str = ""
+    kinds: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ class LimitRow:
 
 @dataclass(frozen=True, slots=True)
 class Card:
+    """`is_closed`: it has no rule, and calls are denied or hidden."""
+
     key: str
     id: str
     name: str
@@ -128,6 +134,7 @@ class Card:
     limits: tuple[LimitRow, ...]
     asks: bool
     denies: bool
+    is_closed: bool
     reason: TextField
     reason_hint: str
     arguments: tuple[Argument, ...]
@@ -161,6 +168,7 @@ def card_of(row: Row, board: Board, tools: Sequence[Tool], sentences: Iterable[s
         limits=tuple(_limits(block, address, board.blocks)),
         asks=block.action == "require_approval",
         denies=block.action == "deny",
+        is_closed=is_closed(row, board),
         reason=TextField.of(block.reason),
         reason_hint="" if block.action == "deny" else "where a row says nothing of its own",
         arguments=arguments,
@@ -238,7 +246,8 @@ def _condition(
         operators.insert(0, (condition.op, known.get(condition.op, condition.op)))
     listed = any(known.path == condition.path for known in arguments)
     value = field_of(condition.value, argument)
-    return ConditionRow(index, argument, listed, condition.op, tuple(operators), value)
+    kinds = kinds_for(value, condition.op, argument)
+    return ConditionRow(index, argument, listed, condition.op, tuple(operators), value, kinds=kinds)
 
 
 def _no_condition(index: int, text: str) -> ConditionRow:
@@ -257,7 +266,7 @@ def _limits(block: RuleBlock, address: Address, blocks: PolicyBlocks) -> Iterabl
         if isinstance(limit, Source):
             yield _limit_source(index, f"{row}-limit-{index}", limit)
         else:
-            yield _limit(index, f"{row}-limit-{index}", limit, users.get(limit.counter, ()))
+            yield _limit(index, f"{row}-limit-{index}", limit, users.get((limit.scope, limit.counter), ()))
     if block.rate_limit is not None:
         rate, index = block.rate_limit, len(block.limits)
         counter = shorthand_counter(address.name) if address.section == "tools" else ""
@@ -298,9 +307,9 @@ def _limit_source(index: int, id: str, limit: Source) -> LimitRow:
     )
 
 
-def _users(blocks: PolicyBlocks, address: Address) -> dict[str, tuple[str, ...]]:
-    """Returns for each counter the names of other rows that count with it."""
-    names: dict[str, list[str]] = {}
+def _users(blocks: PolicyBlocks, address: Address) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Returns for each scope and counter the names of other rows that count there too."""
+    names: dict[tuple[str, str], list[str]] = {}
     rules = [
         *((f"/tools/{name}", name, rule) for name, rule in (blocks.tools or {}).items()),
         *((f"/classes/{name}", name, rule) for name, rule in (blocks.classes or {}).items()),
@@ -310,6 +319,10 @@ def _users(blocks: PolicyBlocks, address: Address) -> dict[str, tuple[str, ...]]
     for at, name, rule in rules:
         if at == mine or not isinstance(rule, RuleBlock):
             continue
-        for counter in Counter(limit.counter for limit in rule.limits if isinstance(limit, LimitBlock)):
-            names.setdefault(counter, []).append(name)
-    return {counter: tuple(users[:4]) for counter, users in names.items()}
+        for counted in {
+            (limit.scope, limit.counter) for limit in rule.limits if isinstance(limit, LimitBlock)
+        }:
+            # Only one row and the rule for every call apply to one tool.
+            if "{tool}" not in counted[1] or "/all_tools" in (at, mine):
+                names.setdefault(counted, []).append(name)
+    return {counted: tuple(users[:4]) for counted, users in names.items()}

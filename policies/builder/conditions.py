@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from policies.builder.arguments import Argument, argument_at
 from policies.builder.fields import Fields
-from policies.builder.values import field_of, fitting, read_field, read_number
+from policies.builder.values import field_of, fitting, read_field, read_number, turned
 from policies.language.block_types import ConditionBlock, JsonData, PredicateBlock
 from policies.language.json_reader import Number
 from policies.language.paths import parse_path
 from policies.language.text_edit import CannotEdit, Source
+
+_KINDS: Final = ("text", "number", "yesno")
 
 
 def fresh_predicate(arguments: Sequence[Argument]) -> PredicateBlock | None:
@@ -84,6 +87,8 @@ def _value(old: ConditionBlock, index: int, control: str, text: str, fields: Fie
     shown = field_of(old.value, argument_at(old.path, ()))
     if control in ("tokens", "numbers"):
         return _tokens(old, index, control, fields)
+    if control in _KINDS and shown.control in _KINDS and control != shown.control:
+        return turned(read_field(shown.control, text, []), control)
     # Nobody changed it: it stays as it was written, down to the spelling of a number.
     if text == shown.text and control not in ("choice", "text") and shown.control == control:
         return old.value
@@ -91,10 +96,11 @@ def _value(old: ConditionBlock, index: int, control: str, text: str, fields: Fie
 
 
 def _tokens(old: ConditionBlock, index: int, control: str, fields: Fields) -> JsonData:
-    dropped = fields.getlist("drop-token")
-    tokens = [
-        token for at, token in enumerate(fields.getlist(f"token-{index}")) if f"{index}-{at}" not in dropped
-    ]
+    sent, drop = fields.getlist(f"token-{index}"), fields.getlist("drop-token")
+    dropped = {token for at, token in enumerate(sent) if f"{index}-{at}" in drop}
+    # Values that were added while this was on its way are in the text, and not in what was sent.
+    there = field_of(old.value, argument_at(old.path, ())).tokens or sent
+    tokens = [token for token in there if token not in dropped]
     more = fields.get(f"more-{index}", "").strip()
     if more and more not in tokens:
         tokens.append(more)

@@ -108,20 +108,24 @@ def _sentences(row: Row, document: Document | None) -> list[str]:
         return ["Agents do not see it, and every call is denied."]
     if document is None:
         return []
-    rule = _rule_of(row, document)
-    return explain_rule(rule, row.address.pointer) if rule is not None else []
+    follows = row.address.section == "tools" and not row.own
+    at = row.follows if follows else row.address.pointer
+    rule = _rule_at(at, document)
+    return explain_rule(rule, at) if rule is not None else []
 
 
-def _rule_of(row: Row, document: Document) -> Rule | None:
-    match row.address.section:
+def _rule_at(at: str, document: Document) -> Rule | None:
+    _, section, token = (*at.split("/"), "", "")[:3]
+    name = token.replace("~1", "/").replace("~0", "~")
+    match section:
         case "all_tools":
             return document.all_tools
         case "classes":
-            return document.classes.get(row.address.name)
-        case "tools" if row.own:
-            return document.tools.get(row.address.name)
+            return document.classes.get(name)
+        case "tools":
+            return document.tools.get(name)
         case _:
-            return None
+            return Rule(action="deny" if document.default == "deny" else None)
 
 
 def _replaces(row: Row, board: Board, tools: Sequence[Tool]) -> str:

@@ -20,7 +20,12 @@ _TEXTS: Final = frozenset({"starts_with", "ends_with", "regex", "matches", "unde
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 _LONGEST_NUMBER: Final = 100
 _MOST_TOKENS: Final = 60
+_SINGLE: Final = (("text", "text"), ("number", "number"), ("yesno", "yes/no"))
+_SEVERAL: Final = (("tokens", "texts"), ("numbers", "numbers"))
+# What they compare with may be of any type.
+_OF_ANY_TYPE: Final = frozenset({"eq", "neq", "in", "not_in", "contains", "not_contains"})
 _DEEPEST: Final = 60
+_ANY: Final = Argument("", "any")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,28 @@ def _tokens(values: list[JsonData], argument: Argument) -> ValueField:
     if not values and argument.kind == "number":
         return ValueField("numbers")
     return ValueField("tokens", tokens=texts, choices=argument.choices)
+
+
+def kinds_for(field: ValueField, op: str, argument: Argument) -> tuple[tuple[str, str], ...]:
+    """Returns the controls to choose from where the schema leaves open which type the value has."""
+    compared = argument.element if argument.kind == "list" else argument.kind
+    if compared != "any" or op not in _OF_ANY_TYPE:
+        return ()
+    offered = _SEVERAL if field.tokens else _SINGLE
+    return offered if field.control in dict(offered) else ()
+
+
+def turned(value: JsonData, control: str) -> JsonData:
+    """Returns a single value as the kind that a person chose for it."""
+    match control:
+        case "number":
+            return _number_from(value, _ANY)
+        case "yesno":
+            return value if isinstance(value, bool) else value != "false"
+        case _ if isinstance(value, bool):
+            return "true" if value else "false"
+        case _:
+            return value.text if isinstance(value, Number) else value
 
 
 def read_field(control: str, text: str, tokens: list[str]) -> JsonData:

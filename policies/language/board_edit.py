@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar
 
 from .block_types import AccessBlock, LimitBlock, PredicateBlock, PredicateSection, RuleBlock
 from .blocks import POLICY_KEYS, access_value, open_policy, read_blocks, rule_value
-from .board import Address, Verb, is_unconditional, verb_of
+from .board import Address, Board, Row, Verb, is_unconditional, verb_of
 from .document import Default
 from .json_reader import Member, Members, Node, Number
 from .matching import NameList
@@ -27,6 +27,8 @@ __all__ = [
     "change_limit",
     "change_predicate",
     "follow",
+    "followed_rule",
+    "is_closed",
     "put_rule",
     "put_rules",
     "rate_counter",
@@ -39,6 +41,7 @@ __all__ = [
     "set_hidden",
     "set_reason",
     "set_verb",
+    "usual_window",
     "verbs_of",
 ]
 
@@ -294,6 +297,11 @@ def add_limit(text: str, address: Address, limit: LimitBlock) -> str:
     return put_rule(text, address, replace(rule, limits=(*rule.limits, limit)))
 
 
+def usual_window(rule: RuleBlock) -> str:
+    """Return what a new limit counts in: a call that waits for a person holds a place for minutes."""
+    return "hour" if rule.action == "require_approval" or rule.approve_if else "minute"
+
+
 def change_limit(text: str, address: Address, index: int, limit: LimitBlock) -> str:
     rule = rule_at(text, address)
     before = _existing(rule.limits, index)
@@ -328,6 +336,35 @@ def rule_at(text: str, address: Address) -> RuleBlock:
         case "default":
             raise CannotEdit("The default has no rule.")
     return rule if isinstance(rule, RuleBlock) else RuleBlock()
+
+
+def followed_rule(board: Board, row: Row) -> RuleBlock:
+    """Return the rule that a row without one of its own follows, written so that it counts where it did.
+
+    Raises CannotEdit where calls are denied or hidden: a rule of the row's own would open it.
+    """
+    if is_closed(row, board):
+        raise CannotEdit("Every call of this is denied, and that would open it. Set what it does first.")
+    _, section, token = (*row.follows.split("/"), "", "")[:3]
+    rules = (board.blocks.tools if section == "tools" else board.blocks.classes) or {}
+    followed = Address(
+        "classes" if section == "classes" else "tools", token.replace("~1", "/").replace("~0", "~")
+    )
+    rule = rules.get(followed.name) if section in ("tools", "classes") else RuleBlock()
+    if not isinstance(rule, RuleBlock):
+        raise CannotEdit("The rule that this row follows cannot be read. Mend it first.")
+    if rule.rate_limit is None:
+        return rule
+    rate = LimitBlock(rate_counter(followed), rule.rate_limit.window, rule.rate_limit.max, "grant")
+    return replace(rule, limits=(*rule.limits, rate), rate_limit=None)
+
+
+def is_closed(row: Row, board: Board) -> bool:
+    """Return whether a row without a rule of its own lets no call through."""
+    if row.rule is not None or row.address.section == "all_tools":
+        return False
+    denies = row.address.section == "classes" and board.default.verb is Verb.DENY
+    return denies or row.verb in (Verb.DENY, Verb.HIDE)
 
 
 # The rest of the document

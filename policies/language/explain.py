@@ -132,13 +132,17 @@ def _predicates(predicates: Iterable[Predicate], each: str, reason: str | None, 
 
 def _limit(limit: Limit, at: str) -> str:
     words = limit_words(limit)
-    together = "" if "{tool}" in limit.counter else _together(at)
-    return f"{'A' if words.startswith('at most') else words[0]}{words[1:]}{together}."
+    return f"{'A' if words.startswith('at most') else words[0]}{words[1:]}{_together(limit, at)}."
 
 
-def _together(at: str) -> str:
+def _together(limit: Limit, at: str) -> str:
+    """Say which tools count together, unless the rule is for one tool."""
+    if not at.startswith((_ALL_TOOLS, "/classes/")) and not is_pattern(at):
+        return ""
+    if "{tool}" in limit.counter:
+        return ", each tool by itself"
     if at == _ALL_TOOLS:
         return ", all tools together"
     if at.startswith("/classes/"):
         return ", all tools of the class together"
-    return ", all tools that the pattern matches together" if is_pattern(at) else ""
+    return ", all tools that the pattern matches together"

@@ -18,15 +18,16 @@ from .lint_survey import (
     Patience,
     Severity,
     Survey,
-    error,
     warning,
 )
+from .lint_types import other_types
 from .paths import EACH, Each, Path, member_path, path_text
 from .problems import did_you_mean, shown
 from .sentences import listed
 
 _MOST_NAMED: Final = 7
 _MOST_COMPARED: Final = 200
+_OWN_RULE: Final = "Give that tool a rule of its own."
 _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
 _TEXT: Final = frozenset({"string"})
 _NUMBER: Final = frozenset({"number", "integer"})
@@ -54,6 +55,7 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
                 )
                 yield warning(at, "path_in_deny", message)
             yield from _impossible(survey, entry, at, condition)
+            yield from other_types(survey, entry, section, at, condition)
             if section != "require":
                 yield from _unguarded(survey, entry, section, at, condition, guarded)
         yield from _uncountable(survey, entry)
@@ -63,8 +65,9 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
         for section, at, predicate in entry.asked:
             yield from _paired(at, predicate)
             yield from _constant(survey, entry, section, at, predicate)
-    if survey.all_tools is not None:
-        yield from _needed_by_all(survey, survey.all_tools)
+        if entry.rule.action != "deny":
+            for at, path in _needed(entry):
+                yield from _lacking(survey, entry, at, path)
 
 
 def _first(path: Path) -> str | None:
@@ -120,25 +123,29 @@ def _unguarded(
 
 
 def _impossible(survey: Survey, entry: Entry, at: str, condition: Condition) -> Iterator[LintFinding]:
+    """One odd tool among many is only worth a warning: its calls are denied, and the others are judged."""
+    wrong: tuple[ToolFacts, object] | None = None
+    judges = False
     for tool in survey.look_at(entry.tools):
         reached = follow(tool.input_schema, condition.path.steps)
         if reached is None:
             continue
         if _may_judge(condition, reached):
-            continue
-        allowed = types(reached[0])
-        said = (
-            f"of the type {' or '.join(sorted(allowed))}"
-            if allowed
-            else "of another kind than the path needs"
-        )
-        message = (
-            f"In {tool.name}, {condition.path.text} is {said}, which {condition.op} cannot judge, "
-            "and what cannot be judged is denied. "
-            f"{_mend(tool, condition, allowed)}"
-        )
-        yield error(at, "impossible_operator", message)
+            judges = True
+        elif wrong is None:
+            wrong = tool, reached[0]
+        if wrong and judges:
+            break
+    if wrong is None:
         return
+    odd, allowed = wrong[0], types(wrong[1])
+    said = f"of the type {' or '.join(sorted(allowed))}" if allowed else "of another kind than the path needs"
+    message = (
+        f"In {odd.name}, {condition.path.text} is {said}, which {condition.op} cannot judge, "
+        "and what cannot be judged is denied. "
+        f"{_OWN_RULE if judges else _mend(odd, condition, allowed)}"
+    )
+    yield LintFinding(at, "impossible_operator", Severity.WARNING if judges else Severity.ERROR, message)
 
 
 def _mend(tool: ToolFacts, condition: Condition, allowed: frozenset[str] | None) -> str:
@@ -190,25 +197,34 @@ def _of_wrong_type(
     survey: Survey, entry: Entry, at: str, path: Path, countable: frozenset[str], mend: str
 ) -> Iterator[LintFinding]:
     """One odd tool among many is only worth a warning: the limit does its work for the others."""
-    wrong: tuple[str, frozenset[str]] | None = None
+    wrong: tuple[str, str] | None = None
     may_count = False
     for tool in survey.look_at(entry.tools):
-        reached = follow(tool.input_schema, path.steps)
-        allowed = types(reached[0]) if reached else None
-        if not allowed or allowed & countable:
+        said = _why_uncountable(tool, path, countable, mend)
+        if said is None:
             may_count = True
         elif wrong is None:
-            wrong = tool.name, allowed
+            wrong = said
         if wrong and may_count:
             break
     if wrong is None:
         return
-    name, allowed = wrong
     whose = "every call of it" if may_count else "every call"
-    message = (
-        f"In {name}, {path.text} is of the type {' or '.join(sorted(allowed))}, so {whose} is denied. {mend}"
-    )
+    message = f"{wrong[0]}, so {whose} is denied. {wrong[1]}"
     yield LintFinding(at, "impossible_operator", Severity.WARNING if may_count else Severity.ERROR, message)
+
+
+def _why_uncountable(
+    tool: ToolFacts, path: Path, countable: frozenset[str], mend: str
+) -> tuple[str, str] | None:
+    """Return what is wrong and what to do instead; None if the path may lead to something countable."""
+    reached = follow(tool.input_schema, path.steps)
+    if reached is not None and not reached[1]:
+        return f"In {tool.name}, {path.text} leads nowhere", "Choose a single value, outside of any list."
+    allowed = types(reached[0]) if reached else None
+    if not allowed or allowed & countable:
+        return None
+    return f"In {tool.name}, {path.text} is of the type {' or '.join(sorted(allowed))}", mend
 
 
 def _judged_types(condition: Condition) -> frozenset[str] | None:
@@ -304,24 +320,38 @@ def _constant(
         yield warning(at, "constant_predicate", message)
 
 
-def _needed_by_all(survey: Survey, entry: Entry) -> Iterator[LintFinding]:
-    for section, at, condition in entry.conditions:
-        if section == "require" and not _holds_without(condition):
-            yield from _lacking(survey, entry, at, condition.path)
+def _needed(entry: Entry) -> Iterator[tuple[str, Path]]:
+    """Yield each path without which every call is denied, with its place."""
+    for section, at, predicate in entry.asked:
+        for index, condition in enumerate(predicate.conditions):
+            alone = section == "deny_if" and len(predicate.conditions) == 1
+            if alone if _holds_without(condition) else section == "require":
+                yield f"{at}/conditions/{index}", condition.path
     for index, limit in enumerate(entry.rule.limits):
         for path in (limit.key, limit.increment_from):
             if path is not None:
-                yield from _lacking(survey, entry, f"{ALL_TOOLS}/limits/{index}", path)
+                yield f"{entry.at}/limits/{index}", path
 
 
 def _lacking(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
     name = _first(path)
+    if name is None:
+        return
+    lacks: ToolFacts | None = None
+    # What no tool of a rule has is told as an unknown argument of the rule itself.
+    worth_a_word = entry is survey.all_tools
     for tool in survey.look_at(entry.tools):
         listed = properties(tool.input_schema) if tool.input_schema is not None else None
-        if name is not None and listed is not None and name not in listed:
-            message = (
-                f"{tool.name} has no argument {member_path(name)}, so every call of it is denied by this. "
-                "Put it in the rules of the tools that have it."
-            )
-            yield warning(at, "all_tools_argument", message)
-            return
+        if listed is None or name in listed:
+            worth_a_word = True
+        elif lacks is None:
+            lacks = tool
+        if lacks and worth_a_word:
+            break
+    if lacks is None or not worth_a_word:
+        return
+    said = f"{lacks.name} has no argument {member_path(name)}, so every call of it is denied by this."
+    if entry is survey.all_tools:
+        yield warning(at, "all_tools_argument", f"{said} Put it in the rules of the tools that have it.")
+    else:
+        yield warning(at, "unknown_argument", f"{said} {_OWN_RULE}")

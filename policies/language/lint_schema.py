@@ -3,7 +3,7 @@
 An answer of None means not known. Schemas that are composed from parts are not looked into.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, TypeAlias, TypeGuard
 
@@ -25,6 +25,9 @@ _COMPOSED: Final = (
 )
 _TYPES: Final = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
 _ONLY: Final = {word: frozenset({word}) for word in _TYPES}
+_MOST_ALTERNATIVES: Final = 10
+# What a schema may say beside its alternatives that narrows them.
+_SAYS_MORE: Final = ("type", "allOf", "if", "properties", "required", "items", "enum", "const")
 
 
 def _is_map(schema: object) -> TypeGuard[Mapping[str, object]]:
@@ -57,7 +60,20 @@ def is_optional(schema: object, name: str) -> bool | None:
 
 
 def types(schema: object) -> frozenset[str] | None:
-    """Return the JSON types that the schema's own `type` allows."""
+    """Return the JSON types that the schema allows, by its own `type` or by that of its alternatives."""
+    own = _own_types(schema)
+    if own is not None or not _is_map(schema) or "type" in schema:
+        return own
+    found = frozenset[str]()
+    for alternative in _alternatives(schema):
+        allowed = _own_types(alternative)
+        if allowed is None:
+            return None
+        found |= allowed
+    return found or None
+
+
+def _own_types(schema: object) -> frozenset[str] | None:
     if not _is_map(schema) or "$ref" in schema or "$dynamicRef" in schema:
         return None
     said = schema.get("type")
@@ -69,6 +85,21 @@ def types(schema: object) -> frozenset[str] | None:
     return frozenset(words)
 
 
+def _alternatives(schema: Schema) -> Sequence[object]:
+    """Return what the schema offers to choose from, as a text or a number. Not what those offer in turn."""
+    listed = schema.get("anyOf", schema.get("oneOf"))
+    refers = "$ref" in schema or "$dynamicRef" in schema
+    return listed if isinstance(listed, list) and len(listed) <= _MOST_ALTERNATIVES and not refers else ()
+
+
+def but_null(schema: object) -> object:
+    """Return the only alternative beside null, as many servers write an argument that may be left out."""
+    if not _is_map(schema) or not schema.keys().isdisjoint(_SAYS_MORE):
+        return schema
+    others = [each for each in _alternatives(schema) if _own_types(each) != _ONLY["null"]]
+    return others[0] if len(others) == 1 else schema
+
+
 def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
     """Return the schema where the steps lead; or (None, False) if a step can only meet the wrong kind."""
     for step in steps:
@@ -76,6 +107,7 @@ def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
         needed = "object" if isinstance(step, str) else "array"
         if allowed is not None and not allowed & {needed, "null"}:
             return None, False
+        schema = but_null(schema)
         if isinstance(step, str):
             listed = properties(schema)
             schema = None if listed is None else listed.get(step)

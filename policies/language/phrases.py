@@ -138,7 +138,7 @@ def limit_words(limit: Limit) -> str:
 
 
 def over_words(limit: Limit) -> str:
-    """Say what was wrong with a call that the limit held back: "over 30 calls per minute"."""
+    """Say what was wrong with a call that the limit held back: "over 30 calls per minute for each grant"."""
     if limit.increment_from is None:
         words = f"over {rate_words(limit.max, limit.window_seconds)}"
     else:
@@ -148,10 +148,11 @@ def over_words(limit: Limit) -> str:
 
 
 def _counted_for(limit: Limit) -> str:
-    each = f" for each {limit.key.text}" if limit.key is not None else ""
-    scope = {
+    apart = ["each grant"] if limit.scope == "grant" else []
+    apart += [f"each {limit.key.text}"] if limit.key is not None else []
+    together = {
         "grant": "",
         "server": ", all grants of the server together",
         "organization": ", the whole organization together",
     }
-    return each + scope[limit.scope]
+    return (f" for {' and '.join(apart)}" if apart else "") + together[limit.scope]

@@ -40,9 +40,10 @@ FINDINGS: Final = {
     "unguarded_optional": "Error or warning. `deny_if` or `approve_if` reads an optional argument "
     "and does not say what happens without it.",
     "impossible_operator": "Error or warning. The operator or the limit can never read an argument of this "
-    "type. A warning for a limit that can read it in other tools.",
+    "type. A warning where it can in other tools of the same rule.",
     "unknown_tool": "Error or warning. The server has no tool of this name.",
     "unknown_argument": "Error or warning. The tool has no such argument, or no such part of one.",
+    "other_type": "Warning. The argument may also be the same value in another type, which is never equal.",
     "constant_predicate": "Warning. According to the tool's schema this is never, or always, true.",
     "shadowed_rule": "Warning. The rule applies to no known tool: others come first.",
     "hide_and_rule": "Warning. A hidden tool has a rule, which is never applied.",

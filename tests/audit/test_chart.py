@@ -124,7 +124,7 @@ def test_a_denied_call_went_as_far_as_the_step_that_stopped_it(
             "require/0/conditions/0",
             "A requirement cannot be judged: every files[*].path is a path that is or lies below “/src”",
         ),
-        ("limit_exceeded", "limits/0", "A limit is used up: at most 30 calls per minute"),
+        ("limit_exceeded", "limits/0", "A limit is used up: at most 30 calls per minute for each grant"),
         (
             "approval_required",
             "approve_if/0",

@@ -43,7 +43,9 @@ def test_the_limit_that_is_named_can_be_added_to_the_recommended_rule(name: str)
 
 def test_a_rate_is_named_only_where_the_recommended_policy_has_it() -> None:
     recommended = advise(Listed("add_wheel", (), classify(ToolInput("add_wheel"))), ())
-    assert recommended.effect is Effect.LIMITED and recommended.sentences == ("At most 30 calls per minute.",)
+    assert recommended.effect is Effect.LIMITED and recommended.sentences == (
+        "At most 30 calls per minute for each grant.",
+    )
     assert "allows 30 calls a minute" in answers("add_wheel")[3]
     assert "10 calls a minute" in answers("run_wheel")[3]
     assert answers("add_*")[3].startswith("Not by itself")

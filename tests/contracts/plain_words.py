@@ -161,16 +161,18 @@ _HEADS: Final[tuple[tuple[str, dict[str, Any], str], ...]] = (
     ),
 )
 _SCOPES: Final = {
-    "grant": "",
+    "grant": " for each grant",
     "server": ", all grants of the server together",
     "organization": ", the whole organization together",
 }
+_KEYED: Final = {scope: "" if scope == "grant" else words for scope, words in _SCOPES.items()}
 _TOGETHER: Final = {
     f"/tools/{TOOL}": "",
     "/all_tools": ", all tools together",
     "/classes/Write": ", all tools of the class together",
     "/tools/create_*": ", all tools that the pattern matches together",
 }
+_BY_ITSELF: Final = ", each tool by itself"
 
 
 def rules() -> tuple[Shape, ...]:
@@ -187,17 +189,18 @@ def limits() -> tuple[Shape, ...]:
 
 def _begun() -> Iterator[Shape]:
     for sentence, given, meaning in _HEADS:
-        yield _limit(f"{sentence}.", given, meaning)
+        yield _limit(f"{sentence} …", given, meaning)
 
 
 def _kept_apart() -> Iterator[Shape]:
-    yield _limit("… for each *path*.", {"key": "args.user"}, "`key`")
+    for scope, begins in (("grant", "… for each grant and"), ("server", "… for")):
+        meaning = f'`key` with `"scope": "{scope}"`'
+        yield _limit(f"{begins} each *path*{_KEYED[scope]}.", {"key": "args.user", "scope": scope}, meaning)
 
 
 def _scoped() -> Iterator[Shape]:
     for scope, words in _SCOPES.items():
-        if words:
-            yield _limit(f"…{words}.", {"scope": scope}, f'`"scope": "{scope}"`')
+        yield _limit(f"…{words}.", {"scope": scope}, f'`"scope": "{scope}"`')
 
 
 def _together() -> Iterator[Shape]:
@@ -206,6 +209,9 @@ def _together() -> Iterator[Shape]:
         if words:
             yield _limit(f"…{words}.", {}, where.get(at, "in a pattern like `create_*`"), at)
 
+    meaning = "in any of these three, with `{tool}` in the counter"
+    yield _limit(f"…{_BY_ITSELF}.", {"counter": "{tool}_rate"}, meaning, "/classes/Write")
+
 
 def _limit(sentence: str, given: dict[str, Any], meaning: str, at: str = f"/tools/{TOOL}") -> Shape:
     rule = {"limits": [{**_DAILY, **given}]}
@@ -213,13 +219,13 @@ def _limit(sentence: str, given: dict[str, Any], meaning: str, at: str = f"/tool
 
 
 def limit_pattern() -> str:
-    """Matches any beginning, then the endings in order, each of them optional."""
+    """Matches any beginning, what is counted together, and the tools that are."""
     heads = "|".join(Shape(f"{sentence}", None, "").pattern() for sentence, _, _ in _HEADS)
-    tails = (
-        "".join(f"|{re.escape(words)}" for words in each.values() if words) for each in (_SCOPES, _TOGETHER)
-    )
-    scoped, together = (f"(?:{tail})" for tail in tails)
-    return rf"(?:{heads})(?: for each {SLOTS['path']})?{scoped}{together}\."
+    path = SLOTS["path"]
+    granted = f" for each grant(?: and each {path})?"
+    shared = "|".join(re.escape(words) for words in _KEYED.values() if words)
+    together = "|".join(re.escape(words) for words in (*_TOGETHER.values(), _BY_ITSELF))
+    return rf"(?:{heads})(?:{granted}|(?: for each {path})?(?:{shared}))(?:{together})\."
 
 
 def _with(rule: dict[str, Any]) -> dict[str, Any]:
@@ -382,9 +388,8 @@ _OF_RULES: Final = (
 )
 _OF_LIMITS: Final = (
     "*window* is `per second`, `per minute`, `per hour`, `per day`, `per week`, or `every 90 "
-    "seconds`, `every 15 minutes`. The endings "
-    "(…) follow any of the beginnings, in this order. With `{tool}` in its name, a counter is "
-    "each tool's own, so nothing is said of tools together. `rate_limit` reads as the limit that it "
+    "seconds`, `every 15 minutes`. After "
+    "a beginning come one or two of the endings, in this order. `rate_limit` reads as the limit that it "
     "stands for."
 )
 _OF_CONDITIONS: Final = (

@@ -243,6 +243,24 @@ def test_a_condition_is_made_of_the_tools_own_arguments(world: World) -> None:
     assert text_of(page) == before
 
 
+def test_values_are_typed_one_after_another_without_waiting_for_the_page(world: World) -> None:
+    page = world.page()
+    page.locator("#find").fill("refund")
+    row(page, "create_refund").locator("[data-open-row]").click()
+    card = page.locator(".rulecard")
+    card.get_by_label("Argument").select_option("args.charge")
+    expect_in_text(page, '"args.charge"')
+    card.get_by_label("Operator").select_option("in")
+    expect(card.get_by_label("Add a value")).to_be_visible()
+    expect(card.locator(".token")).to_have_count(0)
+    card.get_by_label("Add a value").click()
+    page.keyboard.type("ch_1\nch_2\n")
+    expect(card.locator(".token")).to_have_text(["ch_1", "ch_2"])
+    expect(card.get_by_label("Add a value")).to_have_value("")
+    page.keyboard.type("ch_3\n")
+    expect(card.locator(".token")).to_have_text(["ch_1", "ch_2", "ch_3"])
+
+
 def test_what_is_pressed_while_another_limit_is_taken_away_is_done_to_the_one_it_stood_at(
     world: World,
 ) -> None:
@@ -444,7 +462,7 @@ def test_without_a_script_every_control_is_a_form_or_a_link(world: World) -> Non
     expect(page.locator("#draft")).to_contain_text("Draft, saved")
     page.locator("input[name=max]").fill("7")
     page.locator("form.limit").get_by_role("button", name="Keep").last.click()
-    expect(page.locator(".rulecard")).to_contain_text("At most 7 calls per minute")
+    expect(page.locator(".rulecard")).to_contain_text("At most 7 calls per minute for each grant")
     page.get_by_role("link", name=re.compile("^All")).click()
     row(page, "echo").locator(".cb").check()
     page.locator("#bulk").get_by_role("button", name="Allow").click()

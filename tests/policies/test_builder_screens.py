@@ -48,6 +48,18 @@ def test_a_verb_changes_its_row_and_nothing_else(cast: Cast, acme: Acme, signed_
     assert 'id="board"' in page(answer)
 
 
+def test_a_limit_is_offered_no_argument_inside_a_list(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    items = {"type": "object", "properties": {"sku": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"name": {}, "lines": {"type": "array", "items": items}}}
+    with inside(cast.alice):
+        Tool.objects.filter(server=acme.server, name="create_access_key").update(input_schema=schema)
+    answer = signed_in(cast.carol).get(
+        reverse("policies:editor", args=[acme.policy.public_id]) + f"?open={KEY}"
+    )
+    (offered,) = re.findall(r'<datalist id="largs-[^"]*">(.*?)</datalist>', page(answer))
+    assert re.findall(r'value="([^"]*)"', offered) == ["args.name", "args.lines"]
+
+
 def builder(acme: Acme) -> str:
     return reverse("policies:builder", args=[acme.policy.public_id])
 

@@ -251,7 +251,8 @@ def test_diff_reads_looser_before_tighter(tmp_path: Path, policy: Path) -> None:
     assert said.returncode == 0
     assert said.stdout.splitlines() == [
         "Looser, 1",
-        "  refund: At most 5 calls per minute; before: at most 1 call per minute.",
+        "  refund: At most 5 calls per minute for each grant; "
+        "before: at most 1 call per minute for each grant.",
         "Tighter, 1",
         "  list_users: No longer callable: every call is denied.",
     ]

@@ -117,6 +117,33 @@ def test_the_recommended_rule_is_for_the_tool_that_was_found_whatever_its_name_b
     assert after[longer.name] != {}
 
 
+@pytest.mark.parametrize(
+    ("op", "value", "label", "mended_op", "mended_value"),
+    [
+        ("eq", "5", "Compare with 5 too", "in", ["5", 5]),
+        ("neq", 5, 'Compare with "5" too', "not_in", [5, "5"]),
+        ("in", ["x", "5", "6"], "Compare with both types", "in", ["x", "5", "6", 5, 6]),
+        ("not_in", ["5", 5, "6"], "Compare with 6 too", "not_in", ["5", 5, "6", 6]),
+    ],
+)
+def test_a_value_of_two_types_is_compared_with_in_both(
+    op: str, value: object, label: str, mended_op: str, mended_value: object
+) -> None:
+    schema = {"type": "object", "properties": {"id": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}}
+    tools = [Tool(name="refund", tool_class="Write", input_schema=schema | {"required": ["id"]}, digest="")]
+    text = condition("args.id", op, value, "deny_if")
+
+    def findings(given: str) -> list[Found]:
+        return [*judge(given, [facts_of(each) for each in tools]).findings]
+
+    (found,) = [each for each in findings(text) if each.code == "other_type"]
+    mend = mend_of(text, found, tools)
+    assert mend is not None and mend.label == label
+    asked = json.loads(mend.apply())["tools"]["refund"]["deny_if"][0]["conditions"][0]
+    assert asked == {"path": "args.id", "op": mended_op, "value": mended_value}
+    assert "other_type" not in {each.code for each in findings(mend.apply())}
+
+
 def test_an_argument_that_was_misspelt_is_replaced_in_its_path() -> None:
     text = condition("args.amont")
     mend = mend_of(text, found_in(text, "unknown_argument"), TOOLS)

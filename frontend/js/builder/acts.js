@@ -150,6 +150,7 @@ function entriesOf(form, submitter) {
 }
 
 function onChange(event) {
+  if (swapping) return;
   const radio = event.target.closest(".cell > input[type=radio]");
   if (radio) return send([["do", "verb"], ["row", radio.closest("[data-row]").dataset.row], ["verb", radio.value]]);
   const form = event.target.closest("form[data-act]");
@@ -177,6 +178,8 @@ function onSubmit(event) {
   const to = button?.getAttribute("formaction") ?? form.getAttribute("action");
   send(entriesOf(form, event.submitter), to === editor().dataset.actUrl ? {} : { to });
   form.closest("details[data-menu]")?.removeAttribute("open");
+  // What is typed next replaces it, also before the answer is here; if it is refused, it can be corrected.
+  if (document.activeElement.matches(".tokens .more")) document.activeElement.select();
 }
 
 function look(query) {
@@ -213,8 +216,12 @@ function onInput(event) {
 // Half-typed text and the focus survive the redraw after an earlier act: fields of a limit or a reason are addressed by index,
 // which that act may have shifted.
 let half = null;
+// A redraw takes the field away in which somebody is typing, and browsers take that for a change.
+let swapping = false;
 const named = (form, name) => [...form.elements].filter((each) => each.name === name);
 function remember() {
+  swapping = true;
+  setTimeout(() => { swapping = false; });
   const at = document.activeElement;
   const isText = at?.id && at.matches("input:not([type=radio], [type=checkbox]), textarea");
   const isPlaced = isText && at.form?.matches("form[data-act]") && at.form.elements.index;
@@ -234,10 +241,12 @@ function sameField() {
   return form ? named(form, half.name)[half.nth] : null;
 }
 
+const isToken = (input, typed) => input.matches(".more") && [...input.parentElement.querySelectorAll("input[type=hidden]")].some(({ value }) => value === typed.trim());
+
 function putBack() {
   const same = half && sameField();
   if (half && same !== document.activeElement && document.activeElement.id === half.id) same ? same.focus() : document.activeElement.blur();
-  if (same && same === document.activeElement && half.typed !== false && same.value !== half.typed) {
+  if (same && same === document.activeElement && half.typed !== false && same.value !== half.typed && !isToken(same, half.typed)) {
     same.value = half.typed;
     same.addEventListener("blur", () => same.value !== same.defaultValue && same.dispatchEvent(new Event("change", { bubbles: true })), { once: true });
   }

@@ -76,7 +76,7 @@ def test_a_tool_that_becomes_callable_says_under_what() -> None:
     (change,) = changes({}, {"tools": {"a": {"limits": [MINUTE]}}}).looser
     assert isinstance(change, ReachChange)
     assert change.sentence == "Becomes callable, within limits."
-    assert change.details == ("At most 30 calls per minute.",)
+    assert change.details == ("At most 30 calls per minute for each grant.",)
 
 
 def test_a_tool_that_can_no_longer_be_called_is_tighter_seen_or_not() -> None:
@@ -114,7 +114,7 @@ def test_a_class_rule_is_said_of_its_tools_and_of_those_to_come() -> None:
     assert isinstance(change, LimitChange)
     assert (change.title, change.sentence) == (
         "b and other Write tools",
-        "A new limit: at most 30 calls per minute.",
+        "A new limit: at most 30 calls per minute for each grant.",
     )
 
 
@@ -134,13 +134,23 @@ def test_a_pattern_without_a_known_tool_is_compared_too() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "direction", "sentence"),
     [
-        ({"max": 10}, {}, "looser", "At most 30 calls per minute; before: at most 10 calls per minute."),
-        ({}, {"max": 10}, "tighter", "At most 10 calls per minute; before: at most 30 calls per minute."),
+        (
+            {"max": 10},
+            {},
+            "looser",
+            "At most 30 calls per minute for each grant; before: at most 10 calls per minute for each grant.",
+        ),
+        (
+            {},
+            {"max": 10},
+            "tighter",
+            "At most 10 calls per minute for each grant; before: at most 30 calls per minute for each grant.",
+        ),
         (
             {},
             {"window": "hour"},
             "tighter",
-            "At most 30 calls per hour; before: at most 30 calls per minute.",
+            "At most 30 calls per hour for each grant; before: at most 30 calls per minute for each grant.",
         ),
         ({}, {"max": 1800, "window": "hour"}, "looser", None),
         (
@@ -173,11 +183,14 @@ def test_a_limit_that_changes_says_which_way(
 def test_limits_find_their_counterparts_and_what_counts_otherwise_is_another() -> None:
     day, spent = {**MINUTE, "window": "day", "max": 99}, {**MINUTE, "increment_from": "args.x"}
     assert said(of_a({"limits": [MINUTE, day]}, {"limits": [{**day, "max": 100}, MINUTE]})) == [
-        ("looser", "At most 100 calls per day; before: at most 99 calls per day.")
+        (
+            "looser",
+            "At most 100 calls per day for each grant; before: at most 99 calls per day for each grant.",
+        )
     ]
     assert said(of_a({"limits": [MINUTE]}, {"limits": [spent]})) == [
-        ("looser", "No longer limited: at most 30 calls per minute."),
-        ("tighter", "A new limit: args.x adds up to at most 30 per minute."),
+        ("looser", "No longer limited: at most 30 calls per minute for each grant."),
+        ("tighter", "A new limit: args.x adds up to at most 30 per minute for each grant."),
     ]
 
 

@@ -52,7 +52,7 @@ def test_a_rule_is_told_part_by_part() -> None:
         "Calls are denied unless args.amount is at most 500.",
         "Calls are denied unless every args.to[*] is a text that ends with “@acme.de”. The agent reads: “No”",
         "Calls wait for a person’s approval if args.amount is more than 100.",
-        "At most 30 calls per minute.",
+        "At most 30 calls per minute for each grant.",
         "args.amount adds up to at most 30 per day, all grants of the server together.",
     ]
 
@@ -64,7 +64,14 @@ def test_a_rule_is_told_part_by_part() -> None:
             {"classes": {"Financial": {"limits": [LIMIT]}}},
             [
                 "pay is of the class Financial, and the rule of that class applies.",
-                "At most 30 calls per minute, all tools of the class together.",
+                "At most 30 calls per minute for each grant, all tools of the class together.",
+            ],
+        ),
+        (
+            {"classes": {"Financial": {"limits": [{**LIMIT, "counter": "{tool}_rate"}]}}},
+            [
+                "pay is of the class Financial, and the rule of that class applies.",
+                "At most 30 calls per minute for each grant, each tool by itself.",
             ],
         ),
         (
@@ -79,7 +86,7 @@ def test_a_rule_is_told_part_by_part() -> None:
             [
                 "No rule names pay, so the default applies, and the rule for all tools.",
                 "For all tools: Every call waits for a person’s approval.",
-                "For all tools: At most 30 calls per minute, all tools together.",
+                "For all tools: At most 30 calls per minute for each grant, all tools together.",
             ],
         ),
         (

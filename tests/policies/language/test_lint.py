@@ -283,8 +283,8 @@ SAID = [
     ),
     (
         pay(limits=TWICE),
-        "This limit holds nothing back: limit 1 of this rule (at most 5 calls per minute) is always reached "
-        "first. Take it out, or make it tighter.",
+        "This limit holds nothing back: limit 1 of this rule (at most 5 calls per minute for each grant) is "
+        "always reached first. Take it out, or make it tighter.",
     ),
     (
         {"tools": {"pay": {"limits": [limit()]}}, "classes": {"Write": {"limits": [limit()]}}},

@@ -1,0 +1,143 @@
+"""The builder where a schema leaves open which type a value has: a person chooses between them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from policies.builder.acts import act
+from policies.builder.arguments import arguments_of, shared_arguments
+from policies.builder.card import ConditionRow, card_of
+from policies.builder.fields import Fields
+from policies.language.board import read_board
+from policies.outlook import facts_of
+from servers.models import Tool
+
+TEXT: dict[str, Any] = {"type": "string"}
+WHOLE: dict[str, Any] = {"type": "integer", "minimum": 1}
+NOTHING: dict[str, Any] = {"type": "null"}
+ARGUMENTS = {
+    "id": {"anyOf": [TEXT, WHOLE]},
+    "name": TEXT,
+    "ids": {"type": "array", "items": {"type": ["string", "integer"]}},
+    "page": {"anyOf": [WHOLE, NOTHING], "default": None},
+    "kind": {"anyOf": [{"type": "string", "enum": ["a", "b"]}, NOTHING]},
+    "to": {"anyOf": [{"type": "object", "properties": {"mail": TEXT}}, NOTHING]},
+}
+FIND = Tool(name="find", tool_class="Read", input_schema={"type": "object", "properties": ARGUMENTS})
+
+
+def policy(path: str, op: str, value: object) -> str:
+    asked = {"conditions": [{"path": path, "op": op, "value": value}]}
+    return json.dumps({"version": "1", "default": "deny", "tools": {"find": {"require": [asked]}}})
+
+
+def row_of(text: str) -> ConditionRow:
+    board = read_board(text, [facts_of(FIND)])
+    (row,) = board.tools
+    return card_of(row, board, [FIND], [], "").phases[0].rows[0].conditions[0]
+
+
+def turned(text: str, control: str, **typed: str) -> object:
+    """The value after a person chose another kind in the open row."""
+    row = row_of(text)
+    fields = {"do": ["predicate"], "row": ["/tools/find"], "section": ["require"], "index": ["0"]}
+    fields |= {"path": [row.argument.path], "op": [row.op], "control": [control]}
+    fields |= {"value": [typed.get("value", row.value.text)], "token-0": [*row.value.tokens]}
+    changed = json.loads(act(text, Fields(fields), [FIND]))
+    return changed["tools"]["find"]["require"][0]["conditions"][0]["value"]
+
+
+@pytest.mark.parametrize(
+    ("value", "control", "after"),
+    [
+        ("5", "number", 5),
+        ("five", "number", 0),
+        (5, "text", "5"),
+        (True, "text", "true"),
+        ("false", "yesno", False),
+        ("", "yesno", True),
+    ],
+)
+def test_a_value_is_turned_into_the_kind_that_was_chosen(value: object, control: str, after: object) -> None:
+    text = policy("args.id", "eq", value)
+    assert control in dict(row_of(text).kinds)
+    result = turned(text, control)
+    assert (type(result), result) == (type(after), after)
+
+
+def test_the_values_of_a_list_are_turned_together() -> None:
+    text = policy("args.id", "in", ["5", "6"])
+    assert row_of(text).kinds == (("tokens", "texts"), ("numbers", "numbers"))
+    assert turned(text, "numbers") == [5, 6]
+    assert turned(policy("args.id", "in", [5, 6]), "tokens") == ["5", "6"]
+
+
+@pytest.mark.parametrize(
+    ("path", "op", "value", "is_offered"),
+    [
+        ("args.id", "eq", "5", True),
+        ("args.unknown", "neq", "5", True),
+        ("args.ids", "contains", "5", True),
+        ("args.ids[*]", "in", [5], True),
+        ("args.id", "in", [], False),
+        ("args.id", "in", ["5", 5], False),
+        ("args.id", "lte", 5, False),
+        ("args.id", "starts_with", "5", False),
+        ("args.name", "eq", "5", False),
+        ("args.page", "eq", 5, False),
+    ],
+)
+def test_kinds_are_offered_only_where_the_type_is_open(
+    path: str, op: str, value: object, is_offered: bool
+) -> None:
+    assert bool(row_of(policy(path, op, value)).kinds) is is_offered
+
+
+def test_an_argument_that_may_be_null_is_of_its_other_kind() -> None:
+    found = {argument.path: argument for argument in arguments_of(FIND.input_schema)}
+    assert (found["args.page"].kind, found["args.page"].minimum) == ("number", "1")
+    assert found["args.kind"].choices == ("a", "b")
+    assert (found["args.to"].kind, found["args.to.mail"].kind) == ("object", "text")
+    assert found["args.id"].kind == "any"
+
+
+def test_an_argument_of_several_tools_says_how_many_have_it() -> None:
+    schemas = [{"type": "object", "properties": {"n": WHOLE, **more}} for more in ({"x": TEXT}, {}, {})]
+    assert [argument.words for argument in shared_arguments(iter(schemas))] == [
+        "args.n (number)",
+        "args.x (text, in 1 of 3 tools)",
+    ]
+
+
+def test_a_limit_is_shared_only_with_what_counts_in_the_same_counter() -> None:
+    def limited(counter: str, scope: str = "grant") -> dict[str, Any]:
+        return {"limits": [{"counter": counter, "window": "minute", "max": 5, "scope": scope}]}
+
+    def shared(everywhere: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+        classes = {"Write": limited("{tool}_rate"), "Read": limited("{tool}_rate"), "Execute": limited("all")}
+        tools = {"find": limited("all"), "get_*": limited("all", "server")}
+        text = json.dumps(
+            {"version": "1", "default": "deny", "tools": tools, "classes": classes, **everywhere}
+        )
+        board = read_board(text, [facts_of(FIND)])
+        rows = [row for row in (*board.classes, *board.patterns, *board.tools) if row.rule is not None]
+        return {row.address.name: card_of(row, board, [FIND], [], "").limits[0].shared for row in rows}
+
+    apart: dict[str, tuple[str, ...]] = {"Write": (), "Read": (), "get_*": ()}
+    assert shared({}) == {**apart, "Execute": ("find",), "find": ("Execute",)}
+    with_all = shared({"all_tools": limited("{tool}_rate")})
+    assert (with_all["Write"], with_all["find"]) == (("every call",), ("Execute",))
+
+
+def test_a_value_that_was_added_meanwhile_stays_in_the_list() -> None:
+    def changed(**more: list[str]) -> object:
+        fields = {"do": ["predicate"], "row": ["/tools/find"], "section": ["require"], "index": ["0"]}
+        fields |= {"path": ["args.name"], "op": ["in"], "control": ["tokens"], "value": [""]}
+        new = act(policy("args.name", "in", ["a", "b"]), Fields({**fields, **more}), [FIND])
+        return json.loads(new)["tools"]["find"]["require"][0]["conditions"][0]["value"]
+
+    assert changed(**{"token-0": ["a"], "more-0": ["c"]}) == ["a", "b", "c"]
+    assert changed(**{"token-0": ["b"], "drop-token": ["0-0"]}) == ["a"]
