@@ -50,7 +50,7 @@ def news_of(wanted: str, member: Membership, position: int) -> News:
     ]
     if rows:
         count = how_many_wait(member)
-        for name in ("_title", "_nav_count"):
+        for name in ("_title", "_nav_count", "_top_count"):
             html = render_to_string(f"approvals/{name}.html", {"waiting_count": count})
             events.append(event("swap", reached, html))
     return News(events, reached, everything)

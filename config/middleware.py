@@ -16,8 +16,8 @@ from django.http import (
 from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
 
-from accounts.views.sign_in import page_of_the_form
 from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TooSoon
+from common.going_back import page_of_the_form
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -14,6 +14,7 @@ from accounts.models import ApiKey
 from accounts.permissions import May, may, require
 from accounts.services import create_api_key, revoke_api_key
 from accounts.views.members import member_required
+from common.going_back import back_to, chosen_on
 from common.ids import parse_public_id
 from common.refusals import REFUSED, say_in_form
 
@@ -56,14 +57,14 @@ def revoke_key(request: MemberRequest, key_id: str) -> HttpResponse:
     key = get_object_or_404(ApiKey.objects.visible_to(request.member), pk=pk)
     revoke_api_key(request.member, key)
     messages.success(request, f"The key {key.hint}… no longer works.")
-    return redirect("api-keys")
+    return back_to(request, "api-keys")
 
 
 def _page(request: MemberRequest, form: ApiKeyForm, status: int = 200) -> HttpResponse:
-    member = request.member
+    member, chosen = request.member, chosen_on(request, "api-keys")
     keys = ApiKey.objects.visible_to(member)
     mine = keys if may(member, May.READ_KEYS) else keys.none()
-    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    wanted = chosen.get("q", "").strip().replace("\x00", "")
     found = (
         mine.filter(Q(name__icontains=wanted) | Q(member__user__email__icontains=wanted)) if wanted else mine
     )
@@ -74,7 +75,7 @@ def _page(request: MemberRequest, form: ApiKeyForm, status: int = 200) -> HttpRe
         "form": form,
         "total": mine.count(),
         "wanted": wanted,
-        "page": Paginator(everything, PER_PAGE).get_page(request.GET.get("page")),
+        "page": Paginator(everything, PER_PAGE).get_page(chosen.get("page")),
         "may_keys": may(member, May.MAKE_KEYS),
         "section": "settings",
         "pane": "keys",

@@ -19,6 +19,7 @@ from accounts.services.members import change_role, is_sole_owner, needed_for, re
 from accounts.verification import is_verified
 from accounts.views.members import member_required
 from common.errors import Conflict, InvalidInput, LimitReached
+from common.going_back import back_to, chosen_on
 from common.ids import parse_public_id
 from common.refusals import REFUSED, Refusal, say_in_form
 
@@ -41,7 +42,7 @@ def people(request: MemberRequest) -> HttpResponse:
     except REFUSED as refused:
         return _page(request, form, status=say_in_form(form, refused, about="email"))
     messages.success(request, f"An invitation is on its way to {invited.email}.")
-    return redirect("members")
+    return back_to(request, "members")
 
 
 @require_POST
@@ -54,7 +55,7 @@ def change(request: MemberRequest, member_id: str) -> HttpResponse:
     except Conflict as stays:
         return _refused(request, member_id, stays)
     messages.success(request, f"{member.user.email} is {member.get_role_display().lower()} now.")
-    return redirect("members")
+    return back_to(request, "members")
 
 
 @require_POST
@@ -67,7 +68,7 @@ def remove(request: MemberRequest, member_id: str) -> HttpResponse:
     except Conflict as stays:
         return _refused(request, member_id, stays)
     messages.success(request, "You left." if own else f"{email} no longer belongs to this organization.")
-    return redirect("overview" if own else "members")
+    return redirect("overview") if own else back_to(request, "members")
 
 
 @require_POST
@@ -78,7 +79,7 @@ def resend(request: MemberRequest, invitation_id: str) -> HttpResponse:
     except (Conflict, LimitReached) as refused:
         return _refused(request, invitation_id, refused)
     messages.success(request, f"A new link is on its way to {sent.email}; the old one no longer works.")
-    return redirect("members")
+    return back_to(request, "members")
 
 
 @require_POST
@@ -90,7 +91,7 @@ def withdraw(request: MemberRequest, invitation_id: str) -> HttpResponse:
     except Conflict as refused:
         return _refused(request, invitation_id, refused)
     messages.success(request, f"The link sent to {invitation.email} no longer works.")
-    return redirect("members")
+    return back_to(request, "members")
 
 
 def _member(request: MemberRequest, member_id: str) -> Membership:
@@ -118,16 +119,16 @@ def _refused(request: MemberRequest, about: str, refused: Conflict | LimitReache
 def _page(
     request: MemberRequest, form: InviteForm, status: int = 200, refusal: Refusal | None = None
 ) -> HttpResponse:
-    member = request.member
-    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    member, chosen = request.member, chosen_on(request, "members")
+    wanted = chosen.get("q", "").strip().replace("\x00", "")
     everybody = _members(member)
     total = everybody.count()
     found = everybody.filter(user__email__icontains=wanted) if wanted else everybody
-    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(found, PER_PAGE).get_page(chosen.get("page"))
     manages, owns = may(member, May.MANAGE_MEMBERS), may(member, May.CHANGE_OWNERS)
     open_ones = Invitation.objects.visible_to(member).open().order_by("-sent_at", "pk")
     waiting = Paginator(open_ones if manages else open_ones.none(), PER_PAGE)
-    invited = waiting.get_page(request.GET.get("invited"))
+    invited = waiting.get_page(chosen.get("invited"))
     shown = {one.public_id for one in page} | {one.public_id for one in invited}
     context = {
         "title": f"{total} member{'' if total == 1 else 's'}",

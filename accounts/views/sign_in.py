@@ -8,7 +8,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+
+from common.going_back import page_of_the_form
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponseBase:
@@ -26,15 +27,6 @@ def page_to_return_to(request: HttpRequest) -> str:
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     return page_of_the_form(request) or reverse("overview")
-
-
-def page_of_the_form(request: HttpRequest) -> str:
-    """Return the page that sent the form, or "" if the browser does not say or names another site."""
-    came_from = request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
-        return ""
-    page = urlsplit(came_from)
-    return page._replace(scheme="", netloc="", path=f"/{page.path.lstrip('/')}").geturl()
 
 
 def page_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:

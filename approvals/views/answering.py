@@ -17,6 +17,7 @@ from approvals.cards import card
 from approvals.models import Approval
 from approvals.views._shared import find_approval
 from common.errors import Conflict, InvalidInput
+from common.going_back import back_to
 
 Verb = Callable[[Membership, Approval, str], Approval]
 
@@ -56,7 +57,7 @@ def _answer(request: MemberRequest, approval_id: str, verb: Verb) -> HttpRespons
         return _card(request, approval_id)
     done = "approved. It goes through when the agent repeats it." if _is_yes(row) else "declined."
     messages.success(request, f"{row.tool} is {done}")
-    return redirect("approvals:list")
+    return back_to(request, "approvals:list")
 
 
 def _card(request: MemberRequest, approval_id: str, refused: str = "", status: int = 200) -> HttpResponse:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,6 +21,7 @@ from approvals.models import MailMuted, Notice, Webhook
 from approvals.sending import TAKEN_UP_FOR
 from approvals.services import may_answer_own, possible_approvers, set_approval_rules
 from common.errors import Conflict, LimitReached
+from common.going_back import back_to
 from common.ids import parse_public_id
 from common.refusals import REFUSED, Refusal, say_in_form
 
@@ -44,7 +45,7 @@ def rules(request: MemberRequest) -> HttpResponse:
         return _page(request, rules_form=form)
     set_approval_rules(request.member, seconds=form.cleaned_data["seconds"], self_approval=form.self_approval)
     messages.success(request, "The approval rules are changed.")
-    return redirect("approvals:settings")
+    return back_to(request, "approvals:settings")
 
 
 @require_POST
@@ -54,7 +55,7 @@ def mail(request: MemberRequest) -> HttpResponse:
     notices.mute(request.member, muted)
     words = "no more e-mail about waiting calls" if muted else "an e-mail when a call waits"
     messages.success(request, f"You get {words}.")
-    return redirect("approvals:settings")
+    return back_to(request, "approvals:settings")
 
 
 @require_POST
@@ -99,7 +100,7 @@ def switch_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
     webhooks.change_webhook(request.member, _find(request, webhook_id), enabled=on)
     words = "on. It is told what happens from now on" if on else "off. Nothing is sent there until it is on"
     messages.success(request, f"The webhook is switched {words}.")
-    return redirect("approvals:settings")
+    return back_to(request, "approvals:settings")
 
 
 @require_POST
@@ -107,7 +108,7 @@ def switch_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
 def remove_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
     webhooks.remove_webhook(request.member, _find(request, webhook_id))
     messages.success(request, "The webhook is removed. Nothing is sent there any more.")
-    return redirect("approvals:settings")
+    return back_to(request, "approvals:settings")
 
 
 @require_POST
@@ -119,7 +120,7 @@ def test_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
     except (Conflict, LimitReached) as refused:
         return _page(request, refusal=Refusal.of(webhook_id, refused))
     messages.success(request, "A test is on its way. The result shows up below.")
-    return redirect("approvals:settings")
+    return back_to(request, "approvals:settings")
 
 
 @require_POST
@@ -131,7 +132,7 @@ def redeliver(request: MemberRequest, webhook_id: str, delivery_id: str) -> Http
     except Conflict as refused:
         return _page(request, refusal=Refusal.of(delivery_id, refused))
     messages.success(request, "The message is on its way again, under the same id.")
-    return redirect("approvals:settings")
+    return back_to(request, "approvals:settings")
 
 
 def _find(request: MemberRequest, webhook_id: str) -> Webhook:

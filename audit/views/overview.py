@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import DateTimeField, F, QuerySet, Value
+from django.db.models import Count, DateTimeField, F, QuerySet, Value, Window
 from django.db.models.functions import Cast
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -35,18 +35,23 @@ from servers.models import Server
 ROWS = 6
 MOST_GRANTS = 50
 EACH = 3
+_IN_ALL: Final = Window(Count("pk"))
 _STEPS: Final = ("Server", "Policy", "Grant", "First call")
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Something that needs a look: a server, grant or policy by its name; a policy with its server's name."""
+    """Something that needs a look: a server, grant or policy by its name; a policy with its server's name.
+
+    `more`: after the last of its kind, how many others there are.
+    """
 
     kind: str
     public_id: str
     name: str
     server: str = ""
     at: datetime | None = None
+    more: int = 0
 
 
 @require_safe
@@ -108,8 +113,9 @@ def _waiting(member: Asker) -> list[Waits]:
     """Return what someone should look at, each with where to do so."""
     now = timezone.now()
     found: dict[str, list[Waits]] = {kind: [] for kind in _PREFIXES}
-    for kind, pk, name, at in _worth_a_look(member, now, now + timedelta(days=7)):
-        found[kind].append(Waits(kind, public_id(_PREFIXES[kind], pk), name, at=at))
+    for kind, pk, name, at, total in _worth_a_look(member, now, now + timedelta(days=7)):
+        more = total - EACH if len(found[kind]) == EACH - 1 else 0
+        found[kind].append(Waits(kind, public_id(_PREFIXES[kind], pk), name, at=at, more=more))
     found["open"] = _letting_through(member)
     return [each for kind in found.values() for each in kind]
 
@@ -121,7 +127,7 @@ _PREFIXES: Final = {"server": "srv", "bare": "grt", "open": "pol", "expires": "g
 @spelt_once
 def _worth_a_look(
     member: Asker, now: datetime, soon: datetime
-) -> QuerySet[Any, tuple[str, UUID, str, datetime | None]]:
+) -> QuerySet[Any, tuple[str, UUID, str, datetime | None, int]]:
     failing = Server.objects.visible_to(member).filter(status=Server.Status.FAILING, retired_at=None)
     good = Grant.objects.visible_to(member).good(now)
     bare = good.filter(policy__published_revision=None).order_by("label")
@@ -135,8 +141,10 @@ def _worth_a_look(
 
 
 def _told(kind: str, rows: QuerySet[Any], name: F, at: F | Cast) -> QuerySet[Any, Any]:
-    found: QuerySet[Any, Any] = rows.annotate(kind=Value(kind), which=F("pk"), said=name, at=at)
-    return found.values_list("kind", "which", "said", "at")[:EACH]
+    found: QuerySet[Any, Any] = rows.annotate(
+        kind=Value(kind), which=F("pk"), said=name, at=at, total=_IN_ALL
+    )
+    return found.values_list("kind", "which", "said", "at", "total")[:EACH]
 
 
 def _letting_through(member: Asker) -> list[Waits]:
@@ -147,9 +155,10 @@ def _letting_through(member: Asker) -> list[Waits]:
     used = Grant.objects.visible_to(member).good().values("policy")
     found = Policy.objects.visible_to(member).filter(pk__in=used).order_by("name")
     found = found.filter(published_revision__document__regex=OPEN_BY_DEFAULT)
+    shown = found.annotate(total=_IN_ALL).values_list("pk", "name", "server__name", "total")[:EACH]
     return [
-        Waits("open", public_id("pol", pk), name, server)
-        for pk, name, server in found.values_list("pk", "name", "server__name")[:EACH]
+        Waits("open", public_id("pol", pk), name, server, more=total - EACH if number == EACH else 0)
+        for number, (pk, name, server, total) in enumerate(shown, 1)
     ]
 
 

@@ -12,12 +12,13 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from catalog.models import ContactMessage, LabelReport
 from catalog.services import mark_answered, settle_report
+from common.going_back import back_to
 
 P = ParamSpec("P")
 
@@ -58,7 +59,7 @@ def settle(request: HttpRequest, report_id: int) -> HttpResponse:
         raise Http404
     assert isinstance(request.user, User)
     settle_report(report_id, state, request.user.email)
-    return redirect("catalog:reports")
+    return back_to(request, "catalog:reports")
 
 
 @require_safe
@@ -80,4 +81,4 @@ def messages(request: HttpRequest) -> HttpResponse:
 def answered(request: HttpRequest, message_id: int) -> HttpResponse:
     assert isinstance(request.user, User)
     mark_answered(message_id, request.user.email)
-    return redirect("catalog:messages")
+    return back_to(request, "catalog:messages")

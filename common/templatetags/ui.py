@@ -28,6 +28,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common.going_back import chosen_on
 from common.spans import span_in_words
 from common.templatetags import _assets, _fields, _icons, _json, _text, _ways, _words
 from common.templatetags._moulds import filled
@@ -267,8 +268,12 @@ def page_header(
 
 
 @register.simple_block_tag
-def note(content: str, kind: str = "", icon: str = "", role: str = "") -> SafeString:
-    return _render("note", content=content, kind=kind, icon=icon or _icons.NOTE_ICONS[kind], role=role)
+def note(
+    content: str, kind: str = "", icon: str = "", role: str = "", takes_focus: bool = False
+) -> SafeString:
+    """`takes_focus`: it is what became of a form that was sent, so the page is shown from here."""
+    icon = icon or _icons.NOTE_ICONS[kind]
+    return _render("note", content=content, kind=kind, icon=icon, role=role, takes_focus=takes_focus)
 
 
 @register.simple_block_tag
@@ -328,21 +333,23 @@ def seg(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/pager.html", takes_context=True)
-def pager(context: Context, page: Any, noun: str = "", key: str = "page") -> dict[str, Any]:
-    """`key`: the name in the address; a page with two lists needs a different one for each."""
+def pager(context: Context, page: Any, noun: str = "", key: str = "page", at: str = "") -> dict[str, Any]:
+    """`key`: the name in the address; a page with two lists needs a different one for each. `at`: the address
+    of the list, if it is also shown at the address of a form."""
     return {
         "page": page,
         "noun": noun,
         "label": "Pages" if key == "page" else f"Pages of {noun}",
-        "before": _turned(context, key, page.previous_page_number()) if page.has_previous() else "",
-        "after": _turned(context, key, page.next_page_number()) if page.has_next() else "",
+        "before": _turned(context, at, key, page.previous_page_number()) if page.has_previous() else "",
+        "after": _turned(context, at, key, page.next_page_number()) if page.has_next() else "",
     }
 
 
-def _turned(context: Context, key: str, number: int) -> str:
-    query = context["request"].GET.copy()
+def _turned(context: Context, at: str, key: str, number: int) -> str:
+    request = context["request"]
+    query = (chosen_on(request, at) if at else request.GET).copy()
     query[key] = str(number)
-    return f"?{query.urlencode()}"
+    return f"{at}?{query.urlencode()}"
 
 
 @register.simple_tag(takes_context=True)

@@ -85,7 +85,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "config.context.product",
             ],
-            "builtins": ["common.templatetags.ui"],
+            "builtins": ["django.contrib.humanize.templatetags.humanize", "common.templatetags.ui"],
         },
     },
 ]

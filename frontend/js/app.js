@@ -12,6 +12,7 @@ import { startMenus } from "./menus.js";
 import { startOpened } from "./opened.js";
 import { startPalette } from "./palette.js";
 import { startPasskeys } from "./passkeys.js";
+import { startPlaces } from "./places.js";
 import { startPresses } from "./presses.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startTabs } from "./tabs.js";
@@ -22,7 +23,7 @@ import { startTyped } from "./typed.js";
 import { writeCookie } from "./cookies.js";
 import { forget } from "./store.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startLines, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped, startPresses];
+const whole = [startThemes, startMenus, startDialogs, startForms, startPlaces, startFolds, startLines, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped, startPresses];
 // Each finds its elements now, and in whatever htmx or the live stream adds later.
 const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startFiles, startLive];
 

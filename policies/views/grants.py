@@ -110,7 +110,7 @@ def first_call(request: MemberRequest, grant_id: str) -> HttpResponse:
 def _title(total: int, active: int) -> str:
     if not total:
         return "No agent can reach a server yet"
-    return f"{active or 'No'} active grant{'' if active == 1 else 's'} of {total}"
+    return f"{f'{active:,}' if active else 'No'} active grant{'' if active == 1 else 's'} of {total:,}"
 
 
 def what_it_may(grant: Grant) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -63,14 +63,18 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 def _with_counts(servers: QuerySet[Server]) -> QuerySet[Server]:
-    """Counts each kind in a subquery of its own, for the servers of a page: joined, they would multiply."""
+    """Counts each kind in a subquery of its own, for the servers of a page: joined, they would multiply.
+
+    What needs a look comes first.
+    """
+    by_need = Case(When(status=Server.Status.FAILING, then=Value(0)), default=Value(1))
     present = Q(tools__removed_at=None)
     return servers.annotate(
         tool_count=_number_of("tools", present),
         critical_count=_number_of("tools", present & Q(tools__severity=Severity.CRITICAL)),
         policy_count=_number_of("policies", Q()),
         grant_count=_number_of("grants", Q(grants__revoked_at=None)),
-    ).order_by("name")
+    ).order_by(by_need, "name")
 
 
 def _number_of(things: str, which: Q) -> Coalesce:

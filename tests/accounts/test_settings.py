@@ -180,7 +180,9 @@ def test_what_came_too_late_or_too_soon_is_said_in_its_row(
     assert again.status_code == 429 and "less than a minute ago" in words(row)
     alice.post(f"{at}withdraw/")
     answer = alice.post(f"{at}withdraw/")
+    (note,) = re.findall(r'<div class="note err"[^>]*>', answer.content.decode())
     assert answer.status_code == 409 and "That was not done." in answer.content.decode()
+    assert "autofocus" in note
 
 
 def test_a_role_that_is_none_is_not_found(cast: Cast, signed_in: SignedIn) -> None:
@@ -226,8 +228,8 @@ def test_many_invitations_are_turned_page_by_page(cast: Cast, signed_in: SignedI
     first, second = page(alice, MEMBERS), page(alice, f"{MEMBERS}?invited=2&page=1")
     assert len(re.findall(r"guest\d+@example\.com</bdi></td>", first)) == 25
     assert len(re.findall(r"guest\d+@example\.com</bdi></td>", second)) == 10
-    assert 'href="?invited=2"' in first and "26 to 35 of 35 invitations" in words(second)
-    assert 'href="?invited=1&page=1"' in second
+    assert 'href="/settings/members/?invited=2"' in first and "26 to 35 of 35 invitations" in words(second)
+    assert 'href="/settings/members/?invited=1&page=1"' in second
     assert page(alice, f"{MEMBERS}?invited=junk")
 
 

@@ -234,6 +234,7 @@ def test_what_waits_is_searched_and_news_of_the_rest_stay_away(
         approve(cast.carol, rows[0])
         told = "".join(news_of("tool_1", cast.carol, 0).events)
     assert rows[1].public_id in told and rows[2].public_id not in told
+    assert all(f'id="{place}"' in told for place in ("nav-approvals", "top-approvals"))
     assert "event: swap" in told and rows[0].public_id in told, "who waits no longer is told of everywhere"
 
 

@@ -428,6 +428,25 @@ def test_the_overview_names_what_somebody_should_look_at(acme: Acme, cast: Cast,
         assert said in shown
 
 
+def test_what_the_overview_has_no_room_to_name_is_counted_and_led_to(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        organization = cast.alice.organization
+        for number in range(5):
+            Server.objects.create(
+                organization=organization,
+                name=f"Away {number}",
+                upstream_url="https://a.example/mcp",
+                status=Server.Status.FAILING,
+            )
+    shown = page(signed_in(cast.bob), "/overview/")
+    assert "Away 2" in shown and "Away 3" not in shown
+    assert re.search(r'href="/servers/">\s*2 more servers are not reachable<', shown)
+    listed = page(signed_in(cast.bob), "/servers/")
+    assert listed.index("Away 4") < listed.index(acme.server.name)
+
+
 def test_each_step_is_ticked_by_what_really_happened(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     alice = signed_in(cast.alice)
 

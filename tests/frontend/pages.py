@@ -21,12 +21,16 @@ POLICY = (
 
 
 class Site:
-    """Pages by path, and a stream that sends three rows a connection, beginning after Last-Event-ID."""
+    """Pages by path, and a stream that sends three rows a connection, beginning after Last-Event-ID.
+
+    Every form leads to `leads_to`.
+    """
 
     def __init__(self, pages: dict[str, str]) -> None:
         self.pages = pages
         self.resumed_after: list[str | None] = []
         self.address = ""
+        self.leads_to = "/"
         self.streams_left: int | None = None  # how many are let in, if there is a bound
 
 
@@ -54,6 +58,13 @@ def _handler(site: Site) -> Callable[..., BaseHTTPRequestHandler]:
                 self._page(site.pages[path])
             else:
                 self._file(path)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.send_response(303)
+            self.send_header("Location", site.leads_to)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def _page(self, template: str) -> None:
             nonce = secrets.token_urlsafe(8)
