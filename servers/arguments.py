@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
+from policies.language.lint_schema import but_null, types
+from policies.language.schema_refs import resolved
+
 MOST_SHOWN: Final = 200
 _VALUES_SHOWN: Final = 6
 
@@ -21,6 +24,7 @@ class Argument:
 
 def arguments_of(schema: object) -> list[Argument]:
     """Returns those of the first level, in the server's order; for the rest there is the schema itself."""
+    schema = resolved(schema)
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or not isinstance(schema, dict):
         return []
@@ -38,6 +42,13 @@ def _argument(name: str, described: Mapping[str, Any], is_required: bool) -> Arg
 
 
 def _kind(described: Mapping[str, Any]) -> str:
+    beside_null = but_null(described)
+    if isinstance(beside_null, Mapping) and beside_null is not described:
+        return f"{_plain_kind(beside_null)} or null"
+    return _plain_kind(described)
+
+
+def _plain_kind(described: Mapping[str, Any]) -> str:
     values = described.get("enum")
     if isinstance(values, list) and values:
         rest = len(values) - _VALUES_SHOWN
@@ -46,6 +57,7 @@ def _kind(described: Mapping[str, Any]) -> str:
         )
         return f"one of {shown}" + (f" and {rest} more" if rest > 0 else "")
     kind = described.get("type")
-    if isinstance(kind, list):
-        return " or ".join(each for each in kind if isinstance(each, str))
-    return kind if isinstance(kind, str) else "anything"
+    if isinstance(kind, str):
+        return kind
+    told = [each for each in kind if isinstance(each, str)] if isinstance(kind, list) else []
+    return " or ".join(told or sorted(types(described) or ())) or "anything"

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from policies.language.document import Operator
 from policies.language.lint_schema import but_null, choices, is_optional, properties, types
 from policies.language.paths import member_path
+from policies.language.schema_refs import resolved
 
 Kind: TypeAlias = Literal["text", "number", "yesno", "list", "object", "any"]
 
@@ -107,7 +108,7 @@ class _Spot(NamedTuple):
 def arguments_of(schema: object) -> tuple[Argument, ...]:
     """Returns a bounded number of arguments, and never fails: schemas come from servers."""
     found: list[_Spot] = []
-    level = _below(schema, "args", ())
+    level = _below(resolved(schema), "args", ())
     for _ in range(_DEEPEST):
         # Level by level: the many parts of one argument must not push the other arguments out.
         kept = [*islice(level, MOST_ARGUMENTS - len(found))]

@@ -1,7 +1,7 @@
 """What the linter knows: which rule applies to which tool."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -9,6 +9,7 @@ from .compile import ToolFacts, known_class
 from .document import Condition, Document, Predicate, Rule
 from .matching import NameList, Ranked, by_strength, is_pattern, is_too_much
 from .problems import Suggestions, escape_token
+from .schema_refs import resolved
 
 RISKY: Final = ("Destructive", "Financial", "Execute")
 ALL_TOOLS: Final = "/all_tools"
@@ -84,6 +85,7 @@ class Patience:
 
     PAIR: Final = 10
     LOOK: Final = 40
+    PART: Final = 30
 
     def __init__(self) -> None:
         self._left = 20_000_000
@@ -96,6 +98,14 @@ class Patience:
     @property
     def is_over(self) -> bool:
         return self._left <= 0
+
+
+def _readable(tool: ToolFacts, patience: Patience) -> ToolFacts:
+    """Return the tool with what the references of its schema lead to in their place."""
+    schema = resolved(tool.input_schema, lambda: patience.spend(Patience.PART))
+    if schema is tool.input_schema or not isinstance(schema, Mapping):
+        return tool
+    return replace(tool, input_schema=schema)
 
 
 class _Reach:
@@ -156,9 +166,10 @@ class Survey:
 
     @classmethod
     def of(cls, document: Document, given: Iterable[ToolFacts]) -> "Survey":
-        tools = tuple(given)
+        patience = Patience()
+        tools = tuple(_readable(tool, patience) for tool in given)
         places = {name: f"/tools/{escape_token(name)}" for name in document.tools}
-        hide, patterns, patience = NameList.of(document.hide), by_strength(document.tools, places), Patience()
+        hide, patterns = NameList.of(document.hide), by_strength(document.tools, places)
         reach = _Reach(document, hide, patterns, places)
         if not is_too_much("", hide.index, patterns.index):
             for tool in tools:

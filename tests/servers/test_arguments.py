@@ -23,6 +23,24 @@ def test_arguments_are_told_with_their_kind_and_whether_they_must_be_given() -> 
     ]
 
 
+def test_an_argument_of_a_class_and_one_that_may_be_left_out_are_told_by_what_they_are() -> None:
+    schema = {
+        "properties": {
+            "to": {"$ref": "#/$defs/Address", "description": "Where it goes."},
+            "page": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
+            "kind": {"anyOf": [{"$ref": "#/$defs/Kind"}, {"type": "null"}]},
+            "id": {"oneOf": [{"type": "string"}, {"type": "integer"}]},
+        },
+        "$defs": {"Address": {"type": "object"}, "Kind": {"enum": ["home", "work"]}},
+    }
+    assert [(each.name, each.kind, each.says) for each in arguments_of(schema)] == [
+        ("to", "object", "Where it goes."),
+        ("page", "integer or null", ""),
+        ("kind", "one of home, work or null", ""),
+        ("id", "integer or string", ""),
+    ]
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -34,6 +52,9 @@ def test_arguments_are_told_with_their_kind_and_whether_they_must_be_given() -> 
         {"properties": {"a": 1}, "required": "a"},
         {"properties": {"a": {"type": {}, "enum": {}, "description": []}}, "required": [{}]},
         {"properties": {"a": {"type": [1, {}], "enum": []}}},
+        {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"$ref": "#/$defs/A"}}},
+        {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": [1]}},
+        {"$ref": "#/$defs/A", "$defs": {"A": "x"}},
     ],
 )
 def test_whatever_a_server_calls_a_schema_is_read(schema: object) -> None:
