@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 from catalog.classifier.vocabulary import ToolClass
 from common.mail import can_be_mailed
 
+LONGEST_ABOUT: Final = 200
 _SALT: Final = "catalog.forms"
 _GOOD_FOR: Final = timedelta(days=8)
 
@@ -46,7 +47,7 @@ class ContactForm(_Visitor):
     email = forms.EmailField(
         label="Your e-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
     )
-    about = forms.CharField(label="About", max_length=200, required=False)
+    about = forms.CharField(label="About", max_length=LONGEST_ABOUT, required=False)
     message = forms.CharField(label="Message", max_length=5000, widget=forms.Textarea(attrs={"rows": 4}))
 
     def clean_email(self) -> str:

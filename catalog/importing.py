@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from catalog.classifier.choices import choices_of_rows
 from catalog.facts import (
@@ -30,6 +30,13 @@ from catalog.ingest import Listed, Report
 from catalog.lines import line_of, lower_line_of
 from catalog.listing import LONGEST_LINE
 
+_Called: TypeAlias = tuple[str, str]  # repository and title
+# What several servers of one repository are called is the name of the repository, or of the one of them whose
+# own name says the same.
+_SHARED_TITLES: Final = """
+    SELECT repository, title FROM line WHERE repository <> ''
+    GROUP BY repository, title HAVING count(DISTINCT server) > 1
+"""
 SHIPPED: Final = Path(__file__).parent / "facts" / "servers"
 _TRANSPORTS: Final = {
     "stdio": "stdio",
@@ -83,22 +90,24 @@ def listed_in(lines: Iterable[bytes], report: Report, after: str = "") -> Iterat
     """
     with closing(sqlite3.connect("")) as shelf:
         shelf.execute(
-            "CREATE TABLE line (server TEXT, number INTEGER, said BLOB, PRIMARY KEY (server, number))"
-            " WITHOUT ROWID"
+            "CREATE TABLE line (server TEXT, number INTEGER, repository TEXT, title TEXT, said BLOB,"
+            " PRIMARY KEY (server, number)) WITHOUT ROWID"
         )
-        shelf.executemany("INSERT INTO line VALUES (?, ?, ?)", _sorted_out(lines, report))
+        shelf.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?)", _sorted_out(lines, report))
+        shared = set(shelf.execute(_SHARED_TITLES))
         rows = shelf.execute(
             "SELECT server, number, said FROM line WHERE server > ? ORDER BY server, number", [after]
         )
         for name, entries in groupby(rows, key=lambda row: str(row[0])):
-            yield _of_one_server(name, ((number, json.loads(said)) for _, number, said in entries), report)
+            said = ((number, json.loads(line)) for _, number, line in entries)
+            yield _of_one_server(name, said, shared, report)
 
 
-def _sorted_out(lines: Iterable[bytes], report: Report) -> Iterator[tuple[str, int, bytes]]:
+def _sorted_out(lines: Iterable[bytes], report: Report) -> Iterator[tuple[str, int, str, str, bytes]]:
     for number, line in enumerate(lines, 1):
         entry = _read_line(line, number, report)
         if entry is not None:
-            yield line_of(entry["server"], 100), number, line
+            yield line_of(entry["server"], 100), number, _repository(entry), _title(entry), line
 
 
 def _read_line(line: bytes, number: int, report: Report) -> dict[str, Any] | None:
@@ -118,7 +127,9 @@ def _read_line(line: bytes, number: int, report: Report) -> dict[str, Any] | Non
     return entry
 
 
-def _of_one_server(name: str, entries: Iterator[tuple[int, dict[str, Any]]], report: Report) -> Listed:
+def _of_one_server(
+    name: str, entries: Iterator[tuple[int, dict[str, Any]]], shared: Container[_Called], report: Report
+) -> Listed:
     kinds: set[str] = set()
     tools: dict[str, ToolFact] = {}
     first: dict[str, Any] = {}
@@ -134,18 +145,28 @@ def _of_one_server(name: str, entries: Iterator[tuple[int, dict[str, Any]]], rep
             report.refuse(f"line {number}", f"more than {MOST_TOOLS} tools of one server")
         elif tools.setdefault(tool.name, tool) is not tool:
             report.refuse(f"line {number}", "a tool listed twice")
-    return _server(name, first, kinds), list(tools.values())
+    return _server(name, first, kinds, shared), list(tools.values())
 
 
-def _server(name: str, said: Mapping[str, Any], kinds: set[str]) -> ServerFact:
+def _server(name: str, said: Mapping[str, Any], kinds: set[str], shared: Container[_Called]) -> ServerFact:
+    repository, title = _repository(said), _title(said)
+    is_its_own = (repository, title) not in shared or slug_of(title) == slug_of(name)
     return ServerFact(
         slug=slug_of(name),
-        title=line_of(said.get("server_title"), 160) or name,
+        title=(title if is_its_own else "") or name,
         vendor=line_of(said.get("vendor"), 80),
-        repository=lower_line_of(said.get("repo"), 200),
+        repository=repository,
         listed_as=name,
         transports=tuple(sorted({_TRANSPORTS[kind] for kind in kinds if kind in _TRANSPORTS})),
     )
+
+
+def _title(entry: Mapping[str, Any]) -> str:
+    return line_of(entry.get("server_title"), 160)
+
+
+def _repository(entry: Mapping[str, Any]) -> str:
+    return lower_line_of(entry.get("repo"), 200)
 
 
 def _provenance(entry: Mapping[str, Any]) -> Provenance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -183,13 +183,20 @@ def because(found: Classification) -> str:
     return next((_SHORT[s] for s in found.signals if s in _SHORT), _SHORT_CLASS[found.tool_class])
 
 
-def reached(*, hosted: bool, withdrawn: bool) -> str:
+def reached(transports: Collection[str], *, hosted: bool, withdrawn: bool) -> str:
     """What it takes to register a server, beside its name."""
     if withdrawn:
         return "Its publisher withdrew the server: ask them for its address."
     if hosted:
         return "There is nothing to install."
-    return "The server is a program: the page where you register it shows how to give it an address."
+    if "stdio" in transports:
+        return "The server is a program: the page where you register it shows how to give it an address."
+    if transports:
+        return "The server answers over HTTP: whoever runs it can tell you its address."
+    return (
+        "The catalogue does not know its address; if it is a program, the page where you register it shows "
+        "how to give it one."
+    )
 
 
 def badge_sentence(found: Classification) -> str:

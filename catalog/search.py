@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,7 +22,15 @@ from catalog.facts import slug_of
 from catalog.lexemes import asked_words
 from catalog.models import CatalogServer, CatalogTool
 from catalog.order import Order
-from catalog.summary import Reading, as_listed, at_one_moment, common_words, current, tools_in_order
+from catalog.summary import (
+    Reading,
+    as_listed,
+    at_one_moment,
+    by_vendor,
+    common_words,
+    current,
+    tools_in_order,
+)
 from catalog.words import name_key
 
 # Nobody reads further, and it bounds what one question can cost. A narrower question finds the rest.
@@ -68,10 +76,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Option:
+    """`is_least`: there may be more than `count`, as not all that was found was counted."""
+
     value: str
     label: str
     count: int
     chosen: bool
+    is_least: bool
+
+    @property
+    def shown(self) -> str:
+        return f"{self.count:,}{'+' if self.is_least else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +149,17 @@ def _worst(asked: Asked, figures: Mapping[str, Any], read: Reading) -> Found:
 def _matching(asked: Asked, read: Reading) -> Found:
     found = _found(asked.question)
     keys = found.keys[:MOST_FOUND]
+    is_capped = found.total > MOST_FOUND or not found.is_counted
+    # Vendors are counted over what can be shown, even where everything else is counted in full.
+    least = () if not is_capped else ("vendor",) if found.is_counted else FACETS
     shown = keys[(asked.page - 1) * PER_PAGE : asked.page * PER_PAGE]
     return Found(
         tools=tools_in_order(shown, read),
         servers=find_servers(asked.text) if asked.page == 1 else [],
         total=found.total,
-        is_capped=found.total > MOST_FOUND or not found.is_counted,
+        is_capped=is_capped,
         is_counted=found.is_counted,
-        facets=_options(asked, found.counts),
+        facets=_options(asked, found.counts, least),
         pages=_pages(len(keys)),
     )
 
@@ -168,15 +186,17 @@ def _pages(total: int) -> int:
     return max((total + PER_PAGE - 1) // PER_PAGE, 1)
 
 
-def _options(asked: Asked, counts: Mapping[str, Counter[str]]) -> dict[str, list[Option]]:
-    # Equal counts in the order of their names, so that a facet never changes between two looks.
-    vendors = sorted(counts["vendor"].items(), key=lambda one: (-one[1], one[0]))[:MOST_VENDORS]
+def _options(
+    asked: Asked, counts: Mapping[str, Counter[str]], least: Container[str] = ()
+) -> dict[str, list[Option]]:
+    vendors = [(slug_of(name), name, count) for name, count in by_vendor(counts["vendor"].items())]
     labels = {
         "class": [(name, name) for name in CLASSES],
         "severity": list(SEVERITIES),
         "transport": [(name, name) for name in TRANSPORTS],
-        "vendor": [(slug_of(name), name) for name, _ in vendors],
+        "vendor": [(slug, name) for slug, name, _ in vendors[:MOST_VENDORS]],
     }
+    counted: dict[str, Mapping[str, int]] = {**counts, "vendor": {slug: count for slug, _, count in vendors}}
     known = {slug for slug, _ in labels["vendor"]}
     labels["vendor"] += [(slug, slug) for slug in asked.chosen.get("vendor", ()) if slug not in known]
     return {
@@ -184,8 +204,9 @@ def _options(asked: Asked, counts: Mapping[str, Counter[str]]) -> dict[str, list
             Option(
                 value,
                 label,
-                counts[facet][label if facet == "vendor" else value],
+                counted[facet].get(value, 0),
                 value in asked.chosen.get(facet, ()),
+                facet in least,
             )
             for value, label in labels[facet]
         ]

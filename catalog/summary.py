@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from django.db import connection, transaction
 from django.db.models import Count, Max, QuerySet, Sum
 
+from catalog.facts import slug_of
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
 from catalog.ordering import order_anew
 from catalog.picks import picks
@@ -137,5 +139,15 @@ def _transports(servers: Any) -> dict[str, int]:
 
 def _vendors(servers: Any) -> list[tuple[str, int]]:
     named = servers.exclude(vendor="").exclude(tool_count=0)
-    found = named.values_list("vendor").annotate(n=Sum("tool_count")).order_by("-n", "vendor")[:MOST_VENDORS]
-    return [(vendor, count) for vendor, count in found]
+    return by_vendor(named.values_list("vendor").annotate(n=Sum("tool_count")).order_by())[:MOST_VENDORS]
+
+
+def by_vendor(named: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The most first. Spellings with the same slug are found together, so they are counted together, by the
+    one that most tools have."""
+    totals: Counter[str] = Counter()
+    names: dict[str, str] = {}
+    for name, count in sorted(named, key=lambda one: (-one[1], one[0])):
+        slug = slug_of(name)
+        totals[names.setdefault(slug, name)] += count
+    return sorted(totals.items(), key=lambda one: (-one[1], one[0]))

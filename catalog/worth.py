@@ -20,13 +20,15 @@ _BY_WORD: Final = (
     ("path file filename filepath directory dir folder source destination", "Keep it in one folder: use "
         "“starts with”"),
     ("amount price total cost value quantity", "Set a ceiling for one call and a sum for the day"),
-    ("email recipient recipients to cc bcc phone", "Only your own domain: use “ends with”"),
+    ("email recipient recipients to cc bcc", "Only your own domain: use “ends with”"),
+    ("phone", "Only numbers you know: use “is one of”"),
     ("owner org organization repo repository project workspace account group", "Only what is yours: use "
         "“is one of”"),
     ("limit count size max", "An upper bound: use “at most”"),
     ("region zone env environment stage cluster namespace", "Keep production out: use “is none of”"),
     ("channel", "Only channels made for agents: use “is one of”"),
-    ("role policy permission permissions scopes", "Only roles you would hand out: use “is one of”"),
+    ("role", "Only roles you would hand out: use “is one of”"),
+    ("policy permission permissions scopes", "Only rights you would hand out: use “is one of”"),
     ("name key user username", "Only names your agents own: use “starts with”"),
     ("id uuid", "Only what is yours: use “is one of”"),
 )  # fmt: skip
@@ -37,6 +39,8 @@ _COUNTED: Final = word_set("amount cost count limit max price quantity size tota
 _AGREED: Final = word_set("confirm confirmation confirmed force yes")
 # An argument that ends in one of these is of a kind, not the thing itself: `link_type`.
 _KINDS: Final = word_set("by format mode status type types")
+# Or in what a thing holds: a `policy_document` is not one of many policies, nor `file_content` a path.
+_HELD: Final = word_set("content contents data document hash json")
 # Or it names one of many: `query_id` is not a query. Of what, these say.
 _WHICH: Final = word_set("arn gid id identifier ids iid uid uuid")
 _NAMED: Final = word_set("""
@@ -50,6 +54,8 @@ _SURELY_RUN: Final = (*("sql", "cypher"), *("query_string", "query_statement"))
 _OF_RUN: Final = frozenset(_RANKED[word] for word in _RUN)
 # These say something only as the whole name: `event_source`, `date_to`.
 _WHOLE: Final = word_set("destination source to")
+# These mean something else beside a time: `time_zone`, and the `time_in_force` of an order.
+_NOT_OF_TIME: Final = word_set("force zone")
 # And a `ref` is one of code beside these; in a browser it is a part of the page.
 _CODE: Final = word_set("branch owner project repo repository")
 # A payment has a source as well; what is moved has both.
@@ -98,6 +104,10 @@ def _counts(word: str, words: tuple[str, ...]) -> bool:
         return word in _NAMED
     if word in _RUN:
         return word == words[-1] or words[-1] in _WRITTEN
+    if words[-1] in _HELD:
+        return word in _AGREED
+    if word in _NOT_OF_TIME and "time" in words:
+        return False
     return len(words) == 1 if word in _WHOLE else True
 
 

@@ -95,7 +95,7 @@ class ServersSerializer(serializers.Serializer[Any]):
 
 
 class ToolsSerializer(serializers.Serializer[Any]):
-    """`capped`: there are more than the pages show; narrow the search."""
+    """`capped`: there are more than the pages show, perhaps more than facets count; narrow the search."""
 
     results = CatalogToolSerializer(many=True)
     next = serializers.URLField(allow_null=True)

@@ -80,6 +80,11 @@ class CatalogServer(models.Model):
         return [] if self.is_withdrawn else self.headers
 
     @property
+    def may_be_a_program(self) -> bool:
+        """False if it is known only to answer over a network, so that no command of its client starts it."""
+        return not self.transports or "stdio" in self.transports
+
+    @property
     def command(self) -> str:
         """The command that starts it on your own machine; empty if its package does not give one."""
         return starting(self.package)

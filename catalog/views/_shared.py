@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import Resolver404, resolve, reverse
 
-from catalog.forms import ContactForm, stamp
+from catalog.forms import LONGEST_ABOUT, ContactForm, stamp
 from catalog.summary import current
 from common.templatetags._text import visible_plain
 
@@ -30,15 +30,18 @@ def page(
 ) -> HttpResponse:
     """Render a page. `canonical`: the path that it is known by, without parameters that only filter it."""
     own = canonical or request.path
+    steps: Crumbs = context.get("crumbs", [])
+    contact = {"about": visible_plain(about)[:LONGEST_ABOUT], "proof": stamp(), "page": own}
     shared = {
         "summary": current().figures,
         "canonical": absolute(own),
         "as_json": _as_json(request),
         "preview": absolute(static("preview.png")),
-        "contact": ContactForm(initial={"about": visible_plain(about), "proof": stamp(), "page": own}),
+        "contact": ContactForm(initial=contact),
         # Nothing on these pages needs one, and it would differ from response to response.
         "csp_nonce": None,
-        "ld": [*([_breadcrumbs(context["crumbs"])] if context.get("crumbs") else []), *ld],
+        # One step alone is no trail, to a search engine as to a reader.
+        "ld": [*([_breadcrumbs(steps)] if len(steps) > 1 else []), *ld],
     }
     return render(request, template, {**shared, **context}, status=status)
 

@@ -46,6 +46,16 @@ def glossary(request: HttpRequest) -> HttpResponse:
     terms = {
         "@context": "https://schema.org",
         "@type": "DefinedTermSet",
-        "hasDefinedTerm": [{"@type": "DefinedTerm", "name": t.word, "description": t.meaning} for t in TERMS],
+        "name": "Words of agents, tools and policies",
+        "url": absolute(request.path),
+        "hasDefinedTerm": [
+            {
+                "@type": "DefinedTerm",
+                "name": term.word,
+                "description": term.meaning,
+                "url": absolute(f"{request.path}#{term.key}"),
+            }
+            for term in TERMS
+        ],
     }
     return page(request, "catalog/glossary.html", {"terms": TERMS, "crumbs": [("Glossary", "")]}, ld=[terms])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import Resolver404, resolve
+from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -31,7 +35,12 @@ def _contact_page(request: HttpRequest) -> HttpResponse:
     return page(
         request,
         "catalog/contact.html",
-        {"form": form, "sent": "sent" in request.GET, "crumbs": [("Contact", "")]},
+        {
+            "form": form,
+            "sent": "sent" in request.GET,
+            "back": _page_of_ours(request.GET.get("from", "")),
+            "crumbs": [("Contact", "")],
+        },
     )
 
 
@@ -46,7 +55,17 @@ def _contact_sent(request: HttpRequest) -> HttpResponse:
         return page(request, "catalog/contact.html", context, status=wrong[1] if wrong else 422)
     said = form.cleaned_data
     send_message(said["email"], said["about"], said["message"])
-    return redirect("/contact/?sent=1")
+    back = _page_of_ours(said["page"])
+    return redirect(f"/contact/?sent=1{f'&from={quote(back)}' if back else ''}")
+
+
+def _page_of_ours(path: str) -> str:
+    """The path, if a page of the catalogue other than this form has it; otherwise empty."""
+    try:
+        found = resolve(path)
+    except Resolver404:
+        return ""
+    return path if found.app_name == "catalog" and found.url_name != "contact" else ""
 
 
 def _wrong(request: HttpRequest, is_valid: bool) -> tuple[str, int] | None:
@@ -81,7 +100,8 @@ def _label_sent(request: HttpRequest) -> HttpResponse:
         return _label(request, form, server, tool, wrong[1] if wrong else 422)
     said = form.cleaned_data
     report_label(said["server"], said["tool"], said["should_be"], said["why"])
-    return redirect("/catalogue/wrong-label/?sent=1")
+    about = urlencode({"sent": 1, "server": said["server"], "tool": said["tool"]})
+    return redirect(f"/catalogue/wrong-label/?{about}")
 
 
 def _label(request: HttpRequest, form: LabelForm, server: str, tool: str, status: int = 200) -> HttpResponse:

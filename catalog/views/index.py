@@ -70,7 +70,7 @@ def _chips(asked: Asked, request: HttpRequest) -> list[tuple[str, str]]:
     return chips
 
 
-def _quick(found: Found, request: HttpRequest) -> list[tuple[str, int, str]]:
+def _quick(found: Found, request: HttpRequest) -> list[tuple[str, str, str]]:
     """Class and severity as links, one tap each, for where there is no room for a column of boxes."""
     links = []
     for facet in ("severity", "class"):
@@ -79,7 +79,7 @@ def _quick(found: Found, request: HttpRequest) -> list[tuple[str, int, str]]:
                 asked = request.GET.copy()
                 asked.pop("page", None)
                 asked.appendlist(facet, option.value)
-                links.append((option.label, option.count, f"?{asked.urlencode()}"))
+                links.append((option.label, option.shown, f"?{asked.urlencode()}"))
     return links
 
 

@@ -117,7 +117,7 @@ def _ld(server: CatalogServer) -> dict[str, Any]:
         "@type": "SoftwareApplication",
         "name": server.title,
         "applicationCategory": "MCP server",
-        "softwareVersion": server.version,
+        **({"softwareVersion": server.version} if server.version else {}),
         "url": absolute(server.get_absolute_url()),
         "dateModified": server.changed_at.isoformat(),
     }
@@ -130,10 +130,12 @@ def server_json(request: HttpRequest, server_slug: str) -> HttpResponse:
     part, here = paged(wanted, tools_of(found).defer("search"))
     for tool in here:
         tool.server = found
+    advice = whole(found).advice
     return JsonResponse(
         {
             **server_facts(found),
-            "policy": whole(found).advice.text,
+            "policy": advice.text,
+            "policy_does": dict(advice.counts),
             "tools": [tool_facts(tool) for tool in here],
             "next": f"{absolute(request.path)}?{part.after}" if part.after else None,
         }

@@ -76,7 +76,8 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
     readers = {name for name, other in others.items() if other.tool_class == "Read" != row.tool_class}
     advice = advise(listed, siblings)
     is_told = bool(row.params) or row.provenance == Provenance.SERVED
-    reached = prose.reached(hosted=bool(row.server.hosted_at), withdrawn=row.server.is_withdrawn)
+    home = row.server
+    reached = prose.reached(home.transports, hosted=bool(home.hosted_at), withdrawn=home.is_withdrawn)
     asked = questions(row.name, row.server.title, home_of(row), found, advice, reached)
     context = {
         "tool": row,
@@ -103,7 +104,9 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
         "crumbs": crumbs((row.server.title, row.server.get_absolute_url()), (row.name, "")),
         "classes": [str(each) for each in reversed(ToolClass)],
     }
-    return page(request, "catalog/tool.html", context, about=row.name, ld=_ld(row, asked))
+    return page(
+        request, "catalog/tool.html", context, about=f"{row.name}, {row.server.title}", ld=_ld(row, asked)
+    )
 
 
 def _no_tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse:
@@ -204,12 +207,14 @@ def tool_json(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpRes
     row = find(server_slug, tool_slug)
     found = classification_of(row)
     listed = Listed(row.name, tuple((n, k, r) for n, k, r in row.params), found)
-    advice: Advice = advise(listed, ())
+    advice: Advice = advise(listed, list(_others(row)))
+    wanted_by = invited_by(found, listed.params)
     return JsonResponse(
         {
             **tool_facts(row),
             "policy": advice.text,
-            "policy_does": list(advice.sentences),
+            "policy_does": [*advice.sentences, advice.elsewhere],
+            "attacks": [absolute(reverse("catalog:attack", args=[one.key])) for one in wanted_by],
             "page": absolute(reverse("catalog:tool", args=[server_slug, tool_slug])),
         }
     )

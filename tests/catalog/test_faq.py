@@ -15,7 +15,7 @@ from policies.language.effects import Effect
 from policies.language.explain import explanation
 from policies.language.parse import parse_policy
 
-PROGRAM = reached(hosted=False, withdrawn=False)
+PROGRAM = reached(["stdio", "sse"], hosted=False, withdrawn=False)
 
 
 def answers(name: str, how: str = PROGRAM) -> list[str]:
@@ -27,8 +27,14 @@ def answers(name: str, how: str = PROGRAM) -> list[str]:
 def test_a_server_that_is_a_program_is_not_said_to_need_nothing() -> None:
     assert "nothing to install" not in answers("get_wheel")[1]
     assert "The server is a program" in answers("get_wheel")[1]
-    assert "nothing to install" in answers("get_wheel", reached(hosted=True, withdrawn=False))[1]
-    assert "ask them for its address" in reached(hosted=True, withdrawn=True)
+    assert "nothing to install" in answers("get_wheel", reached(["sse"], hosted=True, withdrawn=False))[1]
+    assert "ask them for its address" in reached([], hosted=True, withdrawn=True)
+
+
+def test_only_what_its_client_starts_is_said_to_be_a_program() -> None:
+    over_http = answers("get_wheel", reached(["streamable-http"], hosted=False, withdrawn=False))[1]
+    assert "is a program" not in over_http and "whoever runs it can tell you its address" in over_http
+    assert "if it is a program" in answers("get_wheel", reached([], hosted=False, withdrawn=False))[1]
 
 
 @pytest.mark.parametrize("name", ["get_wheel", "delete_wheel", "get_secret"])

@@ -92,6 +92,20 @@ def test_what_is_no_message_is_said_and_not_kept(
     assert kept() == []
 
 
+def test_whoever_wrote_from_a_page_is_led_back_to_it(index: Report) -> None:
+    tool = "/tools/awslabs-iam-mcp-server/create_access_key/"
+    assert 'value="create_access_key, AWS IAM MCP Server"' in Client().get(tool).content.decode()
+    sent = send(message(page=tool)).headers["Location"]
+    assert f'href="{tool}">Back to the page you came from' in Client().get(sent).content.decode()
+    for elsewhere in ("//evil.example/", "https://evil.example/", "javascript:alert(1)", "/accounts/logout/"):
+        page = Client().get("/contact/", {"sent": 1, "from": elsewhere}).content.decode()
+        assert "Back to the catalogue" in page and "evil" not in page
+    assert send(message(page="//evil.example/")).headers["Location"] == "/contact/?sent=1"
+    reported = send(LABEL, "/catalogue/wrong-label/").headers["Location"]
+    back = '<a class="btn" href="/tools/awslabs-iam-mcp-server/get_group/">Back to '
+    assert back in Client().get(reported).content.decode()
+
+
 def test_a_flood_from_one_place_is_stopped(db: None) -> None:
     answers = [send(message()).status_code for _ in range(7)]
     assert answers == [302] * 5 + [429] * 2

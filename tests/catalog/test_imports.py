@@ -111,6 +111,26 @@ def test_a_list_of_somebody_elses_renames_no_server_that_spoke_for_itself() -> N
     assert (server.title, server.vendor, server.transports) == ("Acme", "acme-inc", ["stdio"])
 
 
+def test_a_title_that_a_list_gives_to_several_servers_of_a_repository_names_no_other_than_its_own() -> None:
+    shared = {"server_title": "Servers of Acme", "repo": "acme/servers"}
+    lines = [
+        line(**shared, server="acme-mail"),
+        line(**shared, server="acme-files"),
+        line(**shared, server="servers-of-acme"),
+        line(server="acme-own", server_title="Acme’s own", repo="acme/servers"),
+        line(server="elsewhere", server_title="Servers of Acme", repo="other/servers"),
+    ]
+    for _ in range(2):
+        take_in(lines)
+        assert dict(CatalogServer.objects.values_list("slug", "title")) == {
+            "acme-mail": "acme-mail",
+            "acme-files": "acme-files",
+            "servers-of-acme": "Servers of Acme",
+            "acme-own": "Acme’s own",
+            "elsewhere": "Servers of Acme",
+        }
+
+
 def test_a_bad_line_is_refused_by_itself_with_its_place_and_why() -> None:
     report = take_in(
         [
@@ -355,6 +375,14 @@ def test_a_source_is_not_taken_in_beside_itself(tmp_path: Path, url: bool) -> No
     ):
         call_command("catalog", "import", source if url else file, stdout=StringIO(), stderr=StringIO())
     assert not SourceCheck.objects.exists() and not CatalogServer.objects.exists()
+
+
+def test_a_list_is_imported_into_the_product_that_runs_on_a_folder(tmp_path: Path) -> None:
+    file = tmp_path / "list.jsonl"
+    file.write_bytes(line())
+    with as_worker():
+        call_command("catalog", "import", file, "--data-dir", tmp_path, stdout=StringIO(), stderr=StringIO())
+    assert CatalogServer.objects.filter(slug="acme-tools").exists()
 
 
 def by_older_rules(name: str) -> None:

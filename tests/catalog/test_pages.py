@@ -380,11 +380,23 @@ def test_each_block_for_search_engines_says_what_its_kind_has_to(index: Report, 
         "DefinedTermSet": "hasDefinedTerm",
     }
     seen: set[str] = set()
-    for path in ("/", KEY, IAM, "/attacks/prompt-injection/", "/glossary/", "/catalogue/"):
+    paths = (
+        "/",
+        KEY,
+        IAM,
+        "/servers/hostile-server/",
+        "/attacks/prompt-injection/",
+        "/attacks/",
+        "/glossary/",
+    )
+    for path in (*paths, "/catalogue/", "/contact/"):
         page = text_of(client, path)
         found = parsed(page)
         for block in map(json.loads, found.blocks):
             assert block["@context"] == "https://schema.org" and block[needed[block["@type"]]], (path, block)
+            assert "" not in block.values(), (path, block)
+            assert block["@type"] != "BreadcrumbList" or len(block["itemListElement"]) > 1, path
+            assert block["@type"] != "DefinedTermSet" or block["name"], path
             seen.add(block["@type"])
         assert page.count("<title>") == page.count('rel="canonical"') == page.count('name="description"') == 1
         assert page.count("<h1") == 1, path
@@ -446,6 +458,12 @@ def test_the_json_of_a_page_says_what_the_page_says(index: Report, client: Clien
     assert {call["outcome"] for call in attack["calls"]} & {"deny", "approval"} and attack["policy"]
     pair = client.get("/catalogue/compare.json?a=awslabs-iam-mcp-server&b=mcp-server-time").json()
     assert [one["tools"] for one in pair["servers"]] == [29, 2] and pair["servers"][0]["policy_does"]
+    tool, page = client.get(f"{KEY[:-1]}.json").json(), text_of(client, KEY)
+    assert tool["policy_does"][-1] == "The other 28 tools of this server are denied."
+    assert all(sentence in page for sentence in tool["policy_does"])
+    assert [url.split("/", 3)[3] for url in tool["attacks"]] == re.findall(
+        r'href="/(attacks/[a-z-]+/)" c', page
+    )
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,41 @@ def test_the_facets_of_a_common_word_are_counted_over_everything(monkeypatch: py
     assert counts == {"Financial": 0, "Destructive": 12, "Execute": 12, "Write": 12, "Read": 12}
 
 
+@pytest.mark.parametrize("common", [1, 500])
+def test_a_facet_that_is_not_counted_over_everything_says_so(
+    common: int, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    monkeypatch.setattr(summary, "COMMON", {"tool": common, "server": common})
+    monkeypatch.setattr(search, "MOST_FOUND", 15)
+    fill()
+    found = ask("q=user")
+    least = {facet for facet, options in found.facets.items() if any(o.is_least for o in options)}
+    assert least == ({"vendor"} if common == 1 else set(search.FACETS))
+    assert 'num">8+</span>' in client.get("/catalogue/?q=user").content.decode()
+    assert not any(o.is_least for options in ask("q=thing1").facets.values() for o in options)
+
+
+@pytest.mark.parametrize("common", [1, 500])
+@pytest.mark.parametrize("question", ["", "q=user"])
+def test_a_vendor_is_counted_once_however_its_servers_spell_it(
+    question: str, common: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary, "COMMON", {"tool": common, "server": common})
+    spelt = [
+        (f"s{number}", name) for number, name in enumerate(("Acme Inc", "acme-inc", "ACME, Inc.", "Zed"))
+    ]
+    with as_worker():
+        ingest(
+            [(ServerFact(s, s, vendor=v), [ToolFact("get_user"), ToolFact(s)]) for s, v in spelt], Report()
+        )
+        count_anew()
+    vendors = [(o.value, o.count) for o in ask(question).facets["vendor"]]
+    each = 1 if question else 2
+    assert vendors == [("acme-inc", 3 * each), ("zed", each)]
+    for slug, count in vendors:
+        assert ask(f"{question}&vendor={slug}").total == count
+
+
 def test_an_order_nobody_reads_any_more_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary, "COMMON", {"tool": 1, "server": 1})
     fill(2)

@@ -201,3 +201,17 @@ def test_a_part_of_a_name_is_found_as_it_is_typed(large: CatalogServer, client: 
     assert shown(text_of(client, f"{LARGE}?q=GET_thing_007%00")) == ["get_thing_007"]
     for typed in ("%25", "get%25thing", "_____"):
         assert not shown(text_of(client, f"{LARGE}?q={typed}"))
+
+
+def test_a_server_page_says_what_starts_it_unless_it_was_withdrawn(index: Report, client: Client) -> None:
+    iam = "/servers/awslabs-iam-mcp-server/"
+    assert b">uvx awslabs.iam-mcp-server</dd>" in client.get(iam).content
+    with as_worker():
+        CatalogServer.objects.filter(slug="awslabs-iam-mcp-server").update(status="deleted")
+        count_anew()
+    assert b"uvx" not in client.get(iam).content
+
+
+def test_the_json_of_a_server_says_what_its_policy_does(index: Report, client: Client) -> None:
+    server = client.get("/servers/awslabs-iam-mcp-server.json").json()
+    assert server["policy_does"] == {"needs_approval": 5, "limited": 12, "allowed": 12}

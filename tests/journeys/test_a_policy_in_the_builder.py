@@ -311,6 +311,16 @@ def test_a_long_line_of_arguments_stays_in_its_panel(world: World) -> None:
     assert page.evaluate(wider) == 0
 
 
+@pytest.mark.parametrize("width", [861, 970, 971, 1180, 1279, 1280, 1365, 1366, 1440])
+def test_the_board_ends_where_its_column_does(world: World, width: int) -> None:
+    page = world.page()
+    page.set_viewport_size({"width": width, "height": 844})
+    column = "(one) => one.getBoundingClientRect().right - document.querySelector('.boardwrap')"
+    last = page.locator(".bhead span").last
+    assert last.evaluate(f"{column}.getBoundingClientRect().right") <= 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 BEFORE = {
     "builder": "() => document.querySelector('[aria-label^=\"echo,\"] input[value=allow]').click()",
     "json": "() => { const text = document.getElementById('id_document');"

@@ -96,6 +96,16 @@ def test_a_server_that_is_a_program_comes_with_the_command_that_gives_it_an_addr
     assert "nothing to install" in client.get(tool).content.decode()
 
 
+def test_a_server_that_answers_over_http_is_not_offered_a_bridge(
+    index: Report, cast: Cast, signed_in: SignedIn
+) -> None:
+    with as_worker():
+        CatalogServer.objects.filter(slug="awslabs-iam-mcp-server").update(transports=["streamable-http"])
+    page = signed_in(cast.alice).get(PATH).content.decode()
+    assert "whoever runs it can tell you its address" in page and "mcp-proxy" not in page
+    assert "answers over HTTP" in Client().get(f"/tools/{FOR}/").content.decode()
+
+
 def test_the_policy_can_be_put_on_a_server_one_has(
     index: Report, cast: Cast, acme: Acme, signed_in: SignedIn
 ) -> None:
