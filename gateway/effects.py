@@ -28,6 +28,7 @@ class Ruling(msgspec.Struct, frozen=True):
     explained: str | None = None
     retry_after_seconds: int | None = None
     limit: int | None = None
+    left_micros: int = 0  # of the limit
     approval: Approval | None = None
 
     @property

@@ -63,6 +63,7 @@ class _Quota(msgspec.Struct, frozen=True):
     cost_micros: int
     rule: str
     reason_when_full: str | None
+    adds_up: str
 
 
 class _Approval(msgspec.Struct, frozen=True):
@@ -137,7 +138,7 @@ def _decided(decision: Decision) -> _Decided:
 
 def _quota(quota: TakeQuota) -> _Quota:
     return _Quota(quota.counter, *_key_text(quota.key), quota.scope, quota.window_seconds, quota.max,
-                  quota.cost_micros, quota.rule, quota.reason_when_full)  # fmt: skip
+                  quota.cost_micros, quota.rule, quota.reason_when_full, quota.adds_up)  # fmt: skip
 
 
 def _decision(decided: _Decided) -> Decision:
@@ -149,7 +150,7 @@ def _decision(decided: _Decided) -> Decision:
 
 def _taken(quota: _Quota) -> TakeQuota:
     return TakeQuota(quota.counter, _key(quota), quota.scope, quota.window_seconds, quota.max,
-                     quota.cost_micros, quota.rule, quota.reason_when_full)  # fmt: skip
+                     quota.cost_micros, quota.rule, quota.reason_when_full, quota.adds_up)  # fmt: skip
 
 
 def _key_text(key: CounterKey) -> _Key:

@@ -212,7 +212,7 @@ def _send_agreed(
 def _no_room(call: ToolCall, quotas: Sequence[TakeQuota], reservation: Answer) -> Ruling:
     """Limits are taken all or none. If none was, this says which was full, or that none can be checked."""
     if type(reservation) is Full:
-        return rulings.limit_exceeded(call.tool, quotas[reservation.index], reservation.retry_after_seconds)
+        return rulings.limit_exceeded(call.tool, quotas[reservation.index], reservation)
     return rulings.limiter_unavailable(call.tool, quotas[0])
 
 

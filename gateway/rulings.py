@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gateway.counters.base import Full
 from gateway.effects import Approval, Ruling
 from gateway_config.wire.approvals import ClaimAnswer
 from policies.language import sentences
@@ -35,16 +36,20 @@ def named_twice(decision: Decision) -> Ruling:
     return Ruling(False, "undecidable", rule, sentences.named_twice_sentence())
 
 
-def limit_exceeded(tool: str, quota: TakeQuota, retry_after: int | None) -> Ruling:
-    explicit = quota.reason_when_full
+def limit_exceeded(tool: str, quota: TakeQuota, full: Full) -> Ruling:
+    explicit, retry_after = quota.reason_when_full, full.retry_after_seconds
     return Ruling(
         False,
         "limit_exceeded",
         quota.rule,
         explicit or sentences.limit_exceeded_sentence(tool, retry_after),
-        explicit or sentences.limit_explained_sentence(tool, quota.max, quota.window_seconds, retry_after),
+        explicit
+        or sentences.limit_explained_sentence(
+            tool, quota.max, quota.window_seconds, retry_after, quota.adds_up
+        ),
         retry_after,
         quota.max,
+        full.left_micros,
     )
 
 

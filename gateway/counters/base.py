@@ -37,10 +37,14 @@ class Reserved(msgspec.Struct, frozen=True):
 
 
 class Full(msgspec.Struct, frozen=True):
-    """Nothing was charged. `index`: the first of the charges without room; None seconds: it can never fit."""
+    """Nothing was charged. `index`: the first of the charges without room; None seconds: it can never fit.
+
+    `left_micros`: what that limit has left, which is less than the charge.
+    """
 
     index: int
     retry_after_seconds: int | None
+    left_micros: int = 0
 
 
 class Unavailable(msgspec.Struct, frozen=True):

@@ -143,7 +143,7 @@ class Batch:
             return Unavailable()
         for index, one in enumerate(owed):
             if not self._fits(*one):
-                return Full(index, self._retry_after(owed))
+                return Full(index, self._retry_after(owed), self._left(*one))
         for counter, cost in costs.items():
             if cost and hold_seconds is None:
                 self._charge(decision, counter, cost)
@@ -331,6 +331,11 @@ class Batch:
         if not has_room(counted, cost, limit.max * MICROS):
             return False
         return self._key_free_from(limit, counter, self.now) <= self.now
+
+    def _left(self, limit: Charge, counter: Counter, cost: int) -> int:
+        """What a limit that does not fit has left: nothing where it is only the key that has no place."""
+        left = limit.max * MICROS - self._counted(counter, limit.window_ms) - counter.held
+        return left if 0 < left < cost else 0
 
     def _counted(self, counter: Counter, window: int) -> int:
         return counter.total - self._tally.total_before(counter, window)

@@ -350,9 +350,14 @@ function requests.reserve(arguments)
     for number, limit in ipairs(limits) do
         local asked = limit.asked
         if not is_zero(asked.cost) then
-            local all = plus(plus(counted(asked.counter, limit.window), held(asked.counter, now - GRACE)), asked.cost)
-            if more(all, limit.max) or key_free_from(asked, limit.window, now) > now then
-                return {'full', number - 1, requests.retry_after(limits)}
+            local used = plus(counted(asked.counter, limit.window), held(asked.counter, now - GRACE))
+            if more(plus(used, asked.cost), limit.max) or key_free_from(asked, limit.window, now) > now then
+                local left = minus(limit.max, used)
+                -- Nothing is left where it is only the key that has no place.
+                if left[1] < 0 or not more(asked.cost, left) then
+                    left = pair(0, 0)
+                end
+                return {'full', number - 1, requests.retry_after(limits), left[1], left[2]}
             end
         end
     end

@@ -447,8 +447,8 @@ def _digest(text: str) -> str:
 def _reservation(answer: Sequence[Any]) -> Reservation:
     if answer[0] == b"reserved":
         return Reserved()
-    _, index, seconds = answer
-    return Full(index, None if seconds < 0 else seconds)
+    _, index, seconds, units, micros = answer
+    return Full(index, None if seconds < 0 else seconds, units * MICROS + micros)
 
 
 def _settlement(answer: Sequence[Any]) -> Settlement:

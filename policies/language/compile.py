@@ -284,7 +284,8 @@ def take_quota(
     source: Limit, counter: str, key: CounterKey, cost_micros: int, at: str, reason: str | None
 ) -> TakeQuota:
     window, most = source.window_seconds, source.max
-    return TakeQuota(counter, key, source.scope, window, most, cost_micros, at, reason)
+    adds_up = source.increment_from.text if source.increment_from else ""
+    return TakeQuota(counter, key, source.scope, window, most, cost_micros, at, reason, adds_up)
 
 
 def _fixed_allow(allowed_by: str, rules: tuple[CompiledRule, ...]) -> Decision | None:

@@ -46,6 +46,7 @@ class TakeQuota(msgspec.Struct, frozen=True):
     """One quota that a decision owes. All of its quotas are taken together, or none is.
 
     Keys are distinguished by type and value: 1, "1" and true are three keys, 1 and 1.0 are one.
+    `adds_up`: the path of the argument whose values are added up; empty where calls are counted.
     """
 
     counter: str
@@ -56,6 +57,7 @@ class TakeQuota(msgspec.Struct, frozen=True):
     cost_micros: int
     rule: str
     reason_when_full: str | None
+    adds_up: str = ""
 
 
 class AwaitApproval(msgspec.Struct, frozen=True):

@@ -86,11 +86,20 @@ def _pairs(removed: Sequence[Predicate], added: Sequence[Predicate]) -> list[tup
 
 def _direction(section: Section, before: Predicate, after: Predicate) -> Direction:
     narrower, wider = _implies(after, before), _implies(before, after)
-    # A further condition may be undecidable where the others hold: a call that went to a person is denied.
-    if narrower == wider or (section == "approve_if" and _shape(before) != _shape(after)):
+    if narrower == wider or (section == "approve_if" and _may_be_undecidable_instead(before, after)):
         return Direction.BOTH
     tighter = narrower if section == "require" else wider
     return Direction.TIGHTER if tighter else Direction.LOOSER
+
+
+def _may_be_undecidable_instead(before: Predicate, after: Predicate) -> bool:
+    """Return whether a call may wait for a person under one of them and be denied under the other.
+
+    A further condition may be undecidable where the others hold. One element for which a condition holds
+    outweighs another for which it is undecidable.
+    """
+    quantified = any(condition.path.quantified for condition in (*before.conditions, *after.conditions))
+    return quantified or _shape(before) != _shape(after)
 
 
 def _implies(one: Predicate, other: Predicate) -> bool:

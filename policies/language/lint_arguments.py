@@ -46,7 +46,7 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
         if len(entry.conditions) > MOST_CONDITIONS:
             # Already refused for that, and too many to look at one by one.
             continue
-        guarded = _guarded(entry, survey)
+        guarded, beside = _guarded(entry, survey), _tested_beside(entry)
         for section, at, condition in entry.conditions:
             if section == "deny_if" and condition.op == "under_path":
                 message = (
@@ -57,7 +57,8 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
             yield from _impossible(survey, entry, at, condition)
             yield from other_types(survey, entry, section, at, condition)
             if section != "require":
-                yield from _unguarded(survey, entry, section, at, condition, guarded)
+                here = beside.get(at.rpartition("/conditions/")[0], frozenset())
+                yield from _unguarded(survey, entry, section, at, condition, guarded | here)
         yield from _uncountable(survey, entry)
         for at, path, comes_of in _paths_read(entry):
             yield from _unknown(survey, entry, at, path, comes_of)
@@ -93,14 +94,31 @@ def _holds_without(condition: Condition) -> bool:
 
 
 def _guarded(entry: Entry, survey: Survey) -> frozenset[str | None]:
-    """Return the arguments whose presence or absence some rule for the same calls tests (`exists`)."""
+    """Return the arguments whose absence some rule for the same calls decides by itself (`exists`)."""
     rules = {entry.at: entry, **({ALL_TOOLS: survey.all_tools} if survey.all_tools else {})}
     return frozenset(
         _first(condition.path)
         for rule in rules.values()
-        for _, _, condition in rule.conditions
-        if condition.op == "exists"
+        for section, _, predicate in rule.asked
+        for condition in predicate.conditions
+        if condition.op == "exists" and _decides_by_itself(section, predicate, condition)
     )
+
+
+def _decides_by_itself(section: str, predicate: Predicate, condition: Condition) -> bool:
+    """A person who is asked where the argument is there is not asked where it is not."""
+    if section == "require":
+        return True
+    return len(predicate.conditions) == 1 and (section == "deny_if" or condition.value is False)
+
+
+def _tested_beside(entry: Entry) -> dict[str, frozenset[str | None]]:
+    """Return, by the pointer of a predicate, the arguments whose presence its own conditions test."""
+    return {
+        at: frozenset(_first(condition.path) for condition in tests)
+        for _, at, predicate in entry.asked
+        if (tests := [condition for condition in predicate.conditions if condition.op == "exists"])
+    }
 
 
 def _unguarded(

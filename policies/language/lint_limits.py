@@ -1,8 +1,8 @@
 """Finds limits that do not limit what their writer thinks they do."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeAlias
 
 from .document import Limit, Rule, Scope
@@ -20,10 +20,12 @@ def limit_findings(
     survey: Survey, approval_seconds: int, other_counters: Collection[tuple[Scope, str]]
 ) -> Iterator[LintFinding]:
     named = _named_counters(survey)
+    everywhere = survey.all_tools.rule.limits if survey.all_tools else ()
+    shared, shared_has_no_key = _call_keys(everywhere), _has_no_key(everywhere)
     for entry in survey.every():
         if not entry.rule.limits:
             continue
-        may_wait, beside = _may_wait(entry, survey), _limits_beside(entry, survey)
+        may_wait, beside = _may_wait(entry, survey), _limits_beside(entry, survey, shared, shared_has_no_key)
         for index, limit in enumerate(entry.rule.limits):
             at = f"{entry.at}/limits/{index}"
             if limit.window_seconds < approval_seconds and may_wait:
@@ -49,16 +51,34 @@ def _may_wait(entry: Entry, survey: Survey) -> bool:
     )
 
 
+# The keys by which limits count calls; None is the key of a limit without one.
+_Keys: TypeAlias = frozenset[Path | None]
+
+
+def _call_keys(limits: tuple[Limit, ...]) -> _Keys:
+    return frozenset(limit.key for limit in limits if limit.increment_from is None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """The kinds of limit found on every call that an entry's limits apply to."""
+    """The limits found on every call that an entry's limits apply to.
 
-    counts_calls: bool
+    `shared`: those for all tools count by these keys. `counted`: each of these calls is counted by each of
+    these keys, or without a key.
+    """
+
+    shared: _Keys
+    counted: _Keys
     has_no_key: bool
+
+    def counts_calls(self, key: Path | None) -> bool:
+        """Return whether calls are counted, all together or for each value of this key."""
+        wanted = {None, key}
+        return not wanted.isdisjoint(self.shared) or not wanted.isdisjoint(self.counted)
 
 
 def _alone(beside: _Beside, limit: Limit, at: str) -> Iterator[LintFinding]:
-    if limit.increment_from is not None and not beside.counts_calls:
+    if limit.increment_from is not None and not beside.counts_calls(limit.key):
         message = (
             f"This adds up {limit.increment_from.text}, which the agent chooses: with small values it can "
             "call without end. Add a limit on the number of calls."
@@ -72,27 +92,24 @@ def _alone(beside: _Beside, limit: Limit, at: str) -> Iterator[LintFinding]:
         yield warning(at, "keyed_limit_alone", message)
 
 
-def _limits_beside(entry: Entry, survey: Survey) -> _Beside:
-    everywhere = survey.all_tools.rule.limits if survey.all_tools else ()
+def _limits_beside(entry: Entry, survey: Survey, shared: _Keys, shared_has_no_key: bool) -> _Beside:
     if entry is not survey.all_tools:
-        kinds = [(*entry.rule.limits, *everywhere)]
+        kinds = [entry.rule.limits]
     else:
         rules = [other.rule for other in survey.own() if other.rule.action != "deny"]
         if survey.document.default == "allow":
             rules.append(Rule())
         kinds = [rule.limits for rule in rules]
-    # The limits of `all_tools` itself apply to each kind of call.
-    shared = everywhere if entry is survey.all_tools else ()
+    by_key_only = [keys for keys in map(_call_keys, kinds) if None not in keys]
     return _Beside(
-        counts_calls=_on_each(kinds, shared, lambda limit: limit.increment_from is None),
-        has_no_key=_on_each(kinds, shared, lambda limit: limit.key is None),
+        shared=shared,
+        counted=frozenset.intersection(*by_key_only) if by_key_only else frozenset({None}),
+        has_no_key=shared_has_no_key or all(map(_has_no_key, kinds)),
     )
 
 
-def _on_each(
-    kinds: list[tuple[Limit, ...]], shared: tuple[Limit, ...], wanted: Callable[[Limit], bool]
-) -> bool:
-    return any(map(wanted, shared)) or all(any(map(wanted, limits)) for limits in kinds)
+def _has_no_key(limits: tuple[Limit, ...]) -> bool:
+    return any(limit.key is None for limit in limits)
 
 
 def named_beyond_a_grant(survey: Survey) -> set[tuple[Scope, str]]:
@@ -113,9 +130,13 @@ def _counters(entry: Entry, limit: Limit) -> set[str]:
     if "{tool}" not in limit.counter:
         return {limit.counter}
     names = {tool.name for tool in entry.tools}
-    if entry.at.startswith("/tools/") and not is_pattern(entry.name):
+    if _is_exact(entry):
         names.add(entry.name)
     return {limit.counter.replace("{tool}", name) for name in names}
+
+
+def _is_exact(entry: Entry) -> bool:
+    return entry.at.startswith("/tools/") and not is_pattern(entry.name)
 
 
 def _shared(
@@ -150,49 +171,52 @@ def _whose(at: str) -> str:
 
 
 def _unreachable(survey: Survey, entry: Entry, named: _Named) -> Iterator[LintFinding]:
-    """Compare only limits that charge alike and that no other rule charges: they count the same calls."""
+    """Find limits whose charges all count in a tighter one too. What else counts there fills it sooner."""
     kinds: dict[str, set[tuple[Path | None, Path | None]]] = {}
     for limit in entry.rule.limits:
         kinds.setdefault(limit.counter, set()).add((limit.key, limit.increment_from))
-    limits = [
-        (index, limit)
-        for index, limit in enumerate(entry.rule.limits)
-        if limit.scope == "grant"
-        and len(kinds[limit.counter]) == 1
-        and all(named["grant", counter].keys() == {entry.at} for counter in _counters(entry, limit))
-    ]
-    for index, limit in limits:
-        first = _reached_before(survey, limits, index, limit)
+    for index, limit in enumerate(entry.rule.limits):
+        only_here = limit.scope == "grant" and all(
+            named["grant", counter].keys() == {entry.at} for counter in _counters(entry, limit)
+        )
+        if not only_here or len(kinds[limit.counter]) > 1:
+            continue
+        first = _reached_before(survey, entry, index)
         if first is not None:
+            place, tighter = first
+            own = place < len(entry.rule.limits)
+            which = f"limit {place + 1} of this rule" if own else "a limit for all tools"
             message = (
-                f"This limit holds nothing back: limit {first + 1} of this rule "
-                f"({limit_words(entry.rule.limits[first])}) is always reached first. "
+                f"This limit holds nothing back: {which} ({limit_words(tighter)}) is always reached first. "
                 "Take it out, or make it tighter."
             )
             yield warning(f"{entry.at}/limits/{index}", "unreachable_limit", message)
 
 
-def _reached_before(survey: Survey, limits: list[tuple[int, Limit]], index: int, limit: Limit) -> int | None:
-    for other_index, other in limits:
+def _reached_before(survey: Survey, entry: Entry, index: int) -> tuple[int, Limit] | None:
+    """Return a tighter limit with its place among the entry's limits and, after them, those for all tools."""
+    own = entry.rule.limits
+    limit = own[index]
+    everywhere = survey.all_tools.rule.limits if survey.all_tools and entry is not survey.all_tools else ()
+    for place, other in enumerate(chain(own, everywhere)):
         if not survey.patience.spend(Patience.PAIR):
             return None
         if (
-            other_index != index
-            and _always_first(other, limit)
-            and not (_always_first(limit, other) and index < other_index)
+            place != index
+            and _always_first(entry, other, limit)
+            and not (index < place < len(own) and _always_first(entry, limit, other))
         ):
-            return other_index
+            return place, other
     return None
 
 
-def _charges_alike(one: Limit, other: Limit) -> bool:
-    return (one.key, one.increment_from) == (other.key, other.increment_from)
-
-
-def _always_first(tight: Limit, loose: Limit) -> bool:
-    if not _charges_alike(tight, loose):
+def _always_first(entry: Entry, tight: Limit, loose: Limit) -> bool:
+    if (tight.key, tight.increment_from) != (loose.key, loose.increment_from):
         return False
-    if ("{tool}" in tight.counter) and "{tool}" not in loose.counter:
+    if "{tool}" in tight.counter and "{tool}" not in loose.counter and not _is_exact(entry):
         return False
     windows = -(-loose.window_seconds // tight.window_seconds)
+    if loose.key is not None and windows > 1:
+        # A key is live for as long as the window, and a counter has only so many live keys.
+        return False
     return tight.max * windows <= loose.max

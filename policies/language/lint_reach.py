@@ -19,7 +19,7 @@ from .lint_survey import (
 )
 from .matching import MOST_SEARCHED, NameList, is_pattern
 from .patterns import LARGEST_PROGRAM, Patterns
-from .problems import did_you_mean
+from .problems import did_you_mean, shown
 
 
 def reach_findings(survey: Survey) -> Iterator[LintFinding]:
@@ -116,7 +116,8 @@ def _names(survey: Survey) -> Iterator[LintFinding]:
         comes_of = "hides nothing" if at.startswith("/hide/") else "decides no call"
         instead = ", and what is meant goes by the default, which allows" if opened else ""
         mend = hint or " Correct the name, or take it out."
-        message = f"The server has no tool {name}, so this {comes_of}{instead}.{mend}"
+        written = name if name.isprintable() else shown(name)
+        message = f"The server has no tool {written}, so this {comes_of}{instead}.{mend}"
         yield LintFinding(at, "unknown_tool", severity, message)
 
 
@@ -170,12 +171,13 @@ def _unrestated(survey: Survey, entry: Entry, rivals: Iterable[Entry]) -> Entry 
     for rival in rivals:
         if not survey.patience.spend(Patience.LOOK * (1 + len(rival.conditions) + len(rival.rule.limits))):
             return None
-        if not _restates(entry.rule, rival.rule):
+        if not _restates(entry, rival.rule):
             return rival
     return None
 
 
-def _restates(rule: Rule, other: Rule) -> bool:
+def _restates(entry: Entry, other: Rule) -> bool:
+    rule = entry.rule
     if any(not predicate.conditions for predicate in rule.deny_if):
         return True
     asks = rule.action == "require_approval" or any(not predicate.conditions for predicate in rule.approve_if)
@@ -186,7 +188,9 @@ def _restates(rule: Rule, other: Rule) -> bool:
         and _covers(rule.deny_if, other.deny_if)
         # A rule that always asks a person need not say when.
         and (asks or _covers(rule.approve_if, other.approve_if))
-        and all(any(_as_tight(mine, limit) for mine in rule.limits) for limit in other.limits)
+        and all(
+            any(_as_tight(mine, limit, len(entry.tools)) for mine in rule.limits) for limit in other.limits
+        )
     )
 
 
@@ -202,10 +206,11 @@ def _identity(predicate: Predicate) -> frozenset[tuple[str, str, str]]:
     return frozenset(map(condition_identity, predicate.conditions))
 
 
-def _as_tight(mine: Limit, other: Limit) -> bool:
+def _as_tight(mine: Limit, other: Limit, tools: int) -> bool:
     """Return whether `mine` admits no more for its tools, even under a counter of its own."""
     same = (mine.scope, mine.key, mine.increment_from) == (other.scope, other.key, other.increment_from)
-    return same and mine.max <= other.max and mine.window_seconds >= other.window_seconds
+    counts = tools if "{tool}" in mine.counter and "{tool}" not in other.counter else 1
+    return same and mine.max * counts <= other.max and mine.window_seconds >= other.window_seconds
 
 
 # Risk

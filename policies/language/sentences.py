@@ -60,8 +60,14 @@ def limit_exceeded_sentence(tool: str, retry_after_seconds: int | None) -> str:
 
 
 def limit_explained_sentence(
-    tool: str, most: int, window_seconds: int, retry_after_seconds: int | None
+    tool: str, most: int, window_seconds: int, retry_after_seconds: int | None, adds_up: str = ""
 ) -> str:
+    """`adds_up`: the path of the argument whose values are added up, where calls are not counted."""
+    if adds_up:
+        most_words = f"{most:,} {window_words(window_seconds)}"
+        return (
+            f"{_clipped(adds_up)} of {tool} adds up to at most {most_words}; {_again(retry_after_seconds)}."
+        )
     return f"{tool} is limited to {rate_words(most, window_seconds)}; {_again(retry_after_seconds)}."
 
 

@@ -40,7 +40,9 @@ class NaiveLimits:
         costs = self._costs(charges)
         for index, charge in enumerate(charges):
             if not self._passes(now, charge, costs, GRACE_MS):
-                return Full(index, self._retry_after(now, charges, costs))
+                left = charge.max * MICROS - self._counted(now, charge, GRACE_MS)
+                left = left if 0 < left < costs[_counter(charge)] else 0
+                return Full(index, self._retry_after(now, charges, costs), left)
         for counter, cost in costs.items():
             if cost and hold_seconds is None:
                 self.charged.append((counter, now, cost, decision))
@@ -78,17 +80,25 @@ class NaiveLimits:
         cost = costs[_counter(charge)]
         if cost == 0:
             return True
-        live = [entry for entry in self.charged if entry[1] <= now < entry[1] + charge.window_ms]
-        counted = sum(micros for counter, _, micros, _ in live if counter == _counter(charge))
-        held = [hold for hold in self.held if now < hold.until + grace_ms]
-        counted += sum(hold.micros for hold in held if hold.counter == _counter(charge))
-        if counted + cost > charge.max * MICROS:
+        if self._counted(now, charge, grace_ms) + cost > charge.max * MICROS:
             return False
+        live = self._live(now, charge)
+        held = [hold for hold in self.held if now < hold.until + grace_ms]
         family = _counter(charge)[:4]
         counters = {entry[0] for entry in live} | {hold.counter for hold in held}
         others = {counter for counter in counters if counter[:4] == family and counter[4] != "none"}
         keyed = charge.key is not None
         return not keyed or _counter(charge) in others or len(others) < LIVE_KEYS
+
+    def _live(self, now: int, charge: Charge) -> list[tuple[tuple[object, ...], int, int, str]]:
+        return [entry for entry in self.charged if entry[1] <= now < entry[1] + charge.window_ms]
+
+    def _counted(self, now: int, charge: Charge, grace_ms: int) -> int:
+        """What counts against the limit, in millionths."""
+        mine = _counter(charge)
+        charged = sum(micros for counter, _, micros, _ in self._live(now, charge) if counter == mine)
+        held = [hold for hold in self.held if hold.counter == mine and now < hold.until + grace_ms]
+        return charged + sum(hold.micros for hold in held)
 
     def _retry_after(
         self, now: int, charges: Sequence[Charge], costs: dict[tuple[object, ...], int]

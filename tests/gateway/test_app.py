@@ -112,9 +112,24 @@ async def test_a_denial_explains_itself_where_the_organization_wants_it(tmp_path
             answer = await alice.call("create_access_key", {})
         told = answer.json["result"]["_meta"][META]
         assert (told["rule"], told["limit"]) == ("/tools/create_access_key/limits/0", 2)
+        assert told["remaining"] == 0
         assert "limited to 2 calls per minute" in answer.json["result"]["content"][0]["text"]
         hidden = await alice.call("hidden_tool", {})
         assert "rule" not in hidden.json["result"]["_meta"][META]
+
+
+async def test_an_amount_over_its_limit_is_told_what_is_left_of_it(tmp_path: Path) -> None:
+    limit = {"counter": "c", "window": "day", "max": 500, "scope": "grant", "increment_from": "args.amount"}
+    document = {"version": "1", "default": "deny", "tools": {"search": {"limits": [limit]}}}
+    async with world(tmp_path) as it, it.client() as alice:
+        it.reconfigure(explain=True, document=json.dumps(document))
+        await alice.call("search", {"amount": 479.5})
+        answer = (await alice.call("search", {"amount": 21})).json["result"]
+        assert (answer["_meta"][META]["limit"], answer["_meta"][META]["remaining"]) == (500, 20.5)
+        assert "args.amount of search adds up to at most 500 per day;" in answer["content"][0]["text"]
+        it.reconfigure(document=json.dumps(document))
+        silent = (await alice.call("search", {"amount": 21})).json["result"]["_meta"][META]
+        assert not {"rule", "limit", "remaining"} & silent.keys()
 
 
 async def test_what_a_call_that_needs_approval_held_is_given_back(tmp_path: Path) -> None:

@@ -135,8 +135,8 @@ def test_retry_after_waits_for_every_limit_not_only_the_one_named(store: Store) 
 
 
 def test_a_cost_larger_than_the_max_can_never_fit(store: Store) -> None:
-    assert store.reserve(charge(cost=3_000_001)) == Full(0, None)
-    assert store.reserve(charge(cost=9_007_199_254_740_991_000_000)) == Full(0, None)
+    assert store.reserve(charge(cost=3_000_001)) == Full(0, None, 3_000_000)
+    assert store.reserve(charge(cost=9_007_199_254_740_991_000_000)) == Full(0, None, 3_000_000)
     assert store.reserve(charge(cost=3_000_000)) == Reserved()
 
 
@@ -144,7 +144,7 @@ def test_a_counter_of_two_limits_is_charged_once_by_the_larger_cost(store: Store
     one, many = charge(maximum=10), charge(maximum=10, cost=6_000_000)
     assert store.reserve(one, many) == Reserved()
     assert store.reserve(one, charge(maximum=10, cost=0)) == Reserved()
-    assert store.reserve(one, charge(maximum=10, cost=4_000_000)) == Full(0, 60)
+    assert store.reserve(one, charge(maximum=10, cost=4_000_000)) == Full(0, 60, 3_000_000)
     assert store.reserve(one, charge(maximum=10, cost=3_000_000)) == Reserved()
     assert store.reserve(one) == Full(0, 60)
 

@@ -189,7 +189,7 @@ def test_the_largest_amounts_are_counted_to_the_millionth(store: Store) -> None:
     limit = 1_000_000_000
     most = limit * 1_000_000
     assert store.reserve(charge(maximum=limit, cost=most - 1)) == Reserved()
-    assert store.reserve(charge(maximum=limit, cost=2)) == Full(0, 60)
+    assert store.reserve(charge(maximum=limit, cost=2)) == Full(0, 60, 1)
     assert store.reserve(charge(maximum=limit, cost=1)) == Reserved()
     assert store.reserve(charge(maximum=limit, cost=1)) == Full(0, 60)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ..compile import ToolFacts
+from ..matching import is_pattern
 from ..paths import member_path
 from .notes import NOT_CONVERTED, Notes, Place, assume
 from .source import Data
@@ -42,7 +43,8 @@ def _required(validate: Data, tool: ToolFacts | None) -> list[Data] | str:
         return []
     if validate != {"required_args": True}:
         return "validate_unknown"
-    schema = tool.input_schema if tool else None
+    # A pattern has no schema, even if a tool has it as its name.
+    schema = tool.input_schema if tool and not is_pattern(tool.name) else None
     required = None if schema is None else schema.get("required", [])
     if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
         return "validate_without_schema"

@@ -107,7 +107,7 @@ class _Entry:
             elif key not in _READ:
                 self.not_kept((*at, key), "spend_limit" if key == "spend_limit" else "unknown_key")
         # In that dialect an empty text means that there is none.
-        on_deny = rule.get("on_deny") or None
+        on_deny = None if rule.get("on_deny") == "" else rule.get("on_deny")
         action = rule.get("action", "evaluate")
         if action not in ("evaluate", "deny", "require_approval"):
             self.not_kept((*at, "action"), "unknown_action")

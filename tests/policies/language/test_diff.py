@@ -227,6 +227,17 @@ def test_a_predicate_that_asks_for_more_is_tighter_or_looser_by_its_place(wide: 
     assert directions("deny_if", narrow, wide) == ["tighter"]
 
 
+def test_asking_about_more_elements_may_ask_a_person_where_a_call_was_denied() -> None:
+    few, many = condition("gte", 500, "args.x[*]"), condition("gte", 100, "args.x[*]")
+    before, after = (compiled({"tools": {"a": {"approve_if": [each]}}}) for each in (few, many))
+    call = ToolCall("a", {"x": [200, "much"]})
+    assert [decide(each, call).outcome for each in (before, after)] == ["deny", "approval"]
+    (change,) = of_a({"approve_if": [few]}, {"approve_if": [many]})
+    assert change.direction == Direction.BOTH
+    (change,) = of_a({"deny_if": [few]}, {"deny_if": [many]})
+    assert change.direction == Direction.TIGHTER
+
+
 def test_predicates_that_come_and_go_are_said_in_words() -> None:
     assert said(
         of_a({"require": [condition("eq", 1)]}, {"deny_if": [condition("contains", "x", "args.y[*]")]})

@@ -44,6 +44,12 @@ def test_every_row_of_the_table_is_tested_at_each_of_its_severities() -> None:
     assert {(code, severity) for _, (_, code, severity) in FOUND} == TABLE - {("open_default", "warning")}
 
 
+FORCE_AND_AMOUNT = {
+    "conditions": [
+        {"path": "args.force", "op": "exists", "value": False},
+        {"path": "args.amount", "op": "gt", "value": 5},
+    ]
+}
 ROWS = [
     # A class and the conditions for all tools add up, too.
     (
@@ -82,12 +88,138 @@ ROWS = [
         {"tools": {"pay": {"limits": [limit()]}, "update_user": {"limits": [limit()]}}},
         ("/tools/update_user/limits/0", "shared_counter", "warning"),
     ),
+    # A count for each tool lets both tools together through more often than one count for all of them.
+    (
+        {"tools": {"*_user": {"limits": [limit()]}, "*te_user": {"limits": [limit("{tool}")]}}},
+        ("/tools/*te_user", "weaker_pattern", "error"),
+    ),
+    (
+        {
+            "tools": {"pay": {"limits": [limit("a", "minute", 100)]}},
+            "all_tools": {"limits": [limit("b", "minute", 10)]},
+        },
+        ("/tools/pay/limits/0", "unreachable_limit", "warning"),
+    ),
+    (
+        {
+            "tools": {"pay": {"limits": [limit("a", "minute", 100)]}},
+            "all_tools": {"limits": [limit("{tool}", "minute", 10)]},
+        },
+        ("/tools/pay/limits/0", "unreachable_limit", "warning"),
+    ),
+    (
+        pay(limits=[limit("a", most=100), limit("b", most=10, scope="server")]),
+        ("/tools/pay/limits/0", "unreachable_limit", "warning"),
+    ),
+    # Of the tools that a rule applies to, one lacks what it requires or counts by: its calls are all denied.
+    (
+        {"tools": {"*": {"require": [when("args.id", "starts_with", "u")]}}},
+        ("/tools/*/require/0/conditions/0", "unknown_argument", "warning"),
+    ),
+    (
+        {"tools": {"*": {"limits": [limit("a"), limit("b", key="args.id")]}}},
+        ("/tools/*/limits/1", "unknown_argument", "warning"),
+    ),
+    # Asking a person where the argument is there, or where something else holds too, guards nothing.
+    (
+        pay(deny_if=[when("args.force", "eq", True)], approve_if=[when("args.force", "exists", True)]),
+        ("/tools/pay/deny_if/0/conditions/0", "unguarded_optional", "error"),
+    ),
+    (
+        pay(deny_if=[when("args.force", "eq", True), FORCE_AND_AMOUNT]),
+        ("/tools/pay/deny_if/0/conditions/0", "unguarded_optional", "error"),
+    ),
+    # Small amounts, each with a key of its own, never end.
+    (
+        pay(limits=[limit("a", increment_from="args.amount"), limit("b", key="args.id")]),
+        ("/tools/pay/limits/0", "value_limit_alone", "warning"),
+    ),
+]
+
+OTHERWISE = [
+    (
+        {"tools": {"*_user": {"limits": [limit(most=10)]}, "*te_user": {"limits": [limit("{tool}")]}}},
+        "weaker_pattern",
+    ),
+    (
+        {"tools": {"*_user": {"limits": [limit("{tool}")]}, "*te_user": {"limits": [limit()]}}},
+        "weaker_pattern",
+    ),
+    (
+        {
+            "tools": {"*_user": {"limits": [limit("a", "minute", 100)]}},
+            "all_tools": {"limits": [limit("{tool}", "minute", 10)]},
+        },
+        "unreachable_limit",
+    ),
+    # Other grants count there too, or the other way round: this one may be full first.
+    (pay(limits=[limit("a", most=100, scope="server"), limit("b", most=10)]), "unreachable_limit"),
+    # By the day there are more keys than a counter has.
+    (
+        pay(
+            limits=[
+                limit("a", "minute", 9, key="args.id"),
+                limit("b", "day", 99_999, key="args.id"),
+                limit("c", "day", 99_999),
+            ]
+        ),
+        "unreachable_limit",
+    ),
+    (
+        pay(limits=[limit("a", increment_from="args.amount", key="args.id"), limit("b", key="args.id")]),
+        "value_limit_alone",
+    ),
+    ({"tools": {"*": {"deny_if": [when("args.id", "starts_with", "u")]}}}, "unknown_argument"),
+    ({"tools": {"*": {"require": [when("args.id", "neq", "u")]}}}, "unknown_argument"),
+    (
+        pay(approve_if=[when("args.force", "eq", True)], deny_if=[when("args.force", "exists", False)]),
+        "unguarded_optional",
+    ),
+    (
+        pay(
+            deny_if=[
+                {
+                    "conditions": [
+                        {"path": "args.force", "op": "exists", "value": True},
+                        {"path": "args.force", "op": "eq", "value": True},
+                    ]
+                }
+            ]
+        ),
+        "unguarded_optional",
+    ),
+    # Calls of one class are counted all together, of the other for each value of the same key.
+    (
+        {
+            "classes": {
+                "Write": {"limits": [limit("w")]},
+                "Financial": {"limits": [limit("f", key="args.id")]},
+            },
+            "all_tools": {"limits": [limit("a", increment_from="args.amount", key="args.id")]},
+        },
+        "value_limit_alone",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("policy", "finding"), ROWS, ids=[finding[1] for _, finding in ROWS])
 def test_a_row_holds_in_its_other_forms_too(policy: dict[str, Any], finding: tuple[str, str, str]) -> None:
     assert finding in codes(policy)
+
+
+@pytest.mark.parametrize(("policy", "code"), OTHERWISE)
+def test_a_row_does_not_hold_of_what_only_looks_like_it(policy: dict[str, Any], code: str) -> None:
+    assert code not in {each for _, each, _ in codes(policy)}
+
+
+def test_invisible_characters_of_a_name_are_shown() -> None:
+    document = parse_policy(
+        '{"version": "1", "default": "deny", "tools": {"pay\\u200b": {"action": "deny"}}}'
+    )
+    (finding,) = lint(document, [ToolFacts("pay", "Read")])
+    assert finding.message == (
+        'The server has no tool "pay\\u{200b}", so this decides no call. Did you mean "pay"?'
+    )
 
 
 def test_a_class_does_not_shadow_what_a_pattern_was_meant_for() -> None:

@@ -115,6 +115,11 @@ def test_a_limit_says_when_to_come_back() -> None:
     assert "ever" in sentences.limit_exceeded_sentence("pay", None)
 
 
+def test_a_limit_on_a_sum_does_not_speak_of_calls() -> None:
+    explained = sentences.limit_explained_sentence("pay", 500, 86_400, 12, "args.amount")
+    assert explained == "args.amount of pay adds up to at most 500 per day; try again in 12 s."
+
+
 @pytest.mark.parametrize(
     ("seconds", "said", "window"),
     [
@@ -147,7 +152,9 @@ def test_a_quota_carries_the_words_for_when_it_is_full() -> None:
         "key": "args.k",
     }
     decision = ask({"reason": "Slow.", "limits": [limit]}, {"n": 0.5, "k": "x"})
-    assert decision.quotas == (TakeQuota("c", "x", "grant", 60, 3, 500_000, "/tools/pay/limits/0", "Slow."),)
+    assert decision.quotas == (
+        TakeQuota("c", "x", "grant", 60, 3, 500_000, "/tools/pay/limits/0", "Slow.", "args.n"),
+    )
 
 
 def test_a_missing_argument_of_a_limit_says_what_is_missing() -> None:
