@@ -30,6 +30,7 @@ def reach_findings(survey: Survey) -> Iterator[LintFinding]:
     yield from _shadowed(survey)
     yield from _weaker_patterns(survey)
     yield from _unguarded_tools(survey)
+    yield from _dropped_approvals(survey)
     document = survey.document
     count = sum(tool.tool_class is None for tool in survey.tools)
     if document.default == "allow" and count:
@@ -245,3 +246,24 @@ def _guards(rule: Rule) -> bool:
         or rule.action in ("deny", "require_approval")
         or any(predicate.conditions for predicate in rule.require)
     )
+
+
+def _dropped_approvals(survey: Survey) -> Iterator[LintFinding]:
+    """Find entries that do not say whether a person is asked, for a tool whose class asks one."""
+    if survey.all_tools is not None and survey.all_tools.rule.action == "require_approval":
+        return
+    asking = {
+        of
+        for of, rule in survey.document.classes.items()
+        if rule.action == "require_approval" or rule.approve_if
+    }
+    for entry in survey.entries:
+        if entry.rule.action is not None or entry.rule.approve_if:
+            continue
+        tool = next((tool for tool in entry.tools if tool.tool_class in asking), None)
+        if tool is not None:
+            message = (
+                f"This replaces the rule for {tool.tool_class} tools, so nobody is asked before {tool.name}. "
+                'Write "action": "require_approval" if a person is to be asked, or "action": "allow" if not.'
+            )
+            yield warning(entry.at, "approval_dropped", message)

@@ -50,6 +50,7 @@ FINDINGS: Final = {
     "unreachable_limit": "Warning. A tighter limit is always reached first.",
     "approval_holds_limit": "Warning. A waiting call takes up room in a limit with a short window.",
     "unguarded_tool": "Warning. A dangerous tool has neither limit nor approval nor condition.",
+    "approval_dropped": "Warning. A tool's class asks a person; its own rule does not say whether it does.",
     "open_default": "Warning. `default` is `allow`, and some tools have no class.",
     "path_in_deny": "Warning. `under_path` in `deny_if` does not see through links or other spellings.",
     "value_limit_alone": "Warning. A sum is limited, but the number of calls is not.",

@@ -160,6 +160,10 @@ FOUND = [
     (pay(), ("/tools/pay", "unguarded_tool", "warning")),
     ({"default": "allow"}, ("/default", "unguarded_tool", "warning")),
     (
+        pay(limits=[limit()]) | {"classes": {"Financial": {"action": "require_approval"}}},
+        ("/tools/pay", "approval_dropped", "warning"),
+    ),
+    (
         pay(deny_if=[when("args.id", "under_path", "/etc")]),
         (CONDITION.format("deny_if"), "path_in_deny", "warning"),
     ),

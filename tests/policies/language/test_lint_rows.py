@@ -28,6 +28,7 @@ TABLE = {
     ("unreachable_limit", "warning"),
     ("approval_holds_limit", "warning"),
     ("unguarded_tool", "warning"),
+    ("approval_dropped", "warning"),
     ("open_default", "warning"),
     ("path_in_deny", "warning"),
     ("value_limit_alone", "warning"),
@@ -367,3 +368,23 @@ def test_a_policy_too_large_to_be_checked_whole_says_so_and_takes_seconds_not_mi
     conditions = [{"path": "args.amount", "op": "lt", "value": number} for number in range(1000)]
     policy = {"version": "1", "default": "allow", "all_tools": {"require": [{"conditions": conditions}]}}
     assert "not_all_checked" in {finding.code for finding in lint(parse_policy(json.dumps(policy)), tools)}
+
+
+ASKS = {"classes": {"Financial": {"action": "require_approval"}}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ({**pay(limits=[limit()]), **ASKS}, True),
+        ({"tools": {"p*": {"limits": [limit()]}}, **ASKS}, True),
+        ({**pay(limits=[limit()]), "classes": {"Financial": {"approve_if": [FORCE_AND_AMOUNT]}}}, True),
+        ({**pay(action="allow", limits=[limit()]), **ASKS}, False),
+        ({**pay(action="require_approval"), **ASKS}, False),
+        ({**pay(approve_if=[FORCE_AND_AMOUNT]), **ASKS}, False),
+        ({**pay(limits=[limit()]), **ASKS, "all_tools": {"action": "require_approval"}}, False),
+        ({**pay(limits=[limit()]), "classes": {"Write": {"action": "require_approval"}}}, False),
+    ],
+)
+def test_a_rule_that_silently_asks_nobody_is_told(policy: dict[str, Any], told: bool) -> None:
+    assert any(code == "approval_dropped" for _, code, _ in codes(policy)) == told
