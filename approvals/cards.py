@@ -17,7 +17,7 @@ from approvals import arguments
 from approvals.arguments import Argument
 from approvals.grounds import Grounds, grounds_of
 from approvals.models import Approval, ApprovalQuerySet
-from approvals.services import may_answer_own, possible_approvers, refusal_of_own
+from approvals.services import refusals_of_own
 from common.errors import NotAllowed
 from common.ids import public_id
 from common.spelt_once import spelt_once
@@ -132,7 +132,7 @@ def cards(member: Membership, rows: Iterable[Approval]) -> list[Card]:
         documents=_documents(member, read),
         habits=_habits(member, read),
         refusal=_refusal(member),
-        refusals_of_own=_refusals_of_own(member, read),
+        refusals_of_own=refusals_of_own(member, member.organization, (row.grant for row in read)),
     )
     return [_card(row, around) for row in read]
 
@@ -165,8 +165,8 @@ def _card(row: Approval, around: _Around) -> Card:
         grounds=grounds,
         arguments=_arguments(around.member, row, grounds),
         may_read=may(around.member, May.READ_ARGUMENTS),
-        is_own=row.pk in around.refusals_of_own,
-        refusal=around.refusal or around.refusals_of_own.get(row.pk, ""),
+        is_own=row.grant_id in around.refusals_of_own,
+        refusal=around.refusal or around.refusals_of_own.get(row.grant_id, ""),
         seconds_left=max(int((row.expires_at - around.now).total_seconds()), 0),
         seconds_in_all=max(int((row.expires_at - _began(row)).total_seconds()), 1),
         habit=around.habits.get((row.grant_id, row.tool)),
@@ -191,15 +191,6 @@ def _refusal(member: Membership) -> str:
     except NotAllowed as refused:
         return refused.message
     return ""
-
-
-def _refusals_of_own(member: Membership, rows: list[Approval]) -> dict[UUID, str]:
-    """Say of each call that this member may not answer because it may be their own why that is."""
-    own = [row for row in rows if row.grant.is_own_of(member)]
-    if not own or may_answer_own(member.organization):
-        return {}
-    others = possible_approvers(member.organization_id).exclude(pk=member.pk).count()
-    return {row.pk: refusal_of_own(row.grant, member, others) for row in own}
 
 
 def _tools(rows: list[Approval]) -> dict[tuple[UUID, str], Tool]:

@@ -25,6 +25,8 @@ def keep(changed: Iterable[Approval], *fields: str) -> None:
     if not rows:
         return
     with connection.cursor() as cursor:
+        # Otherwise, foreign keys would wait for others' row locks when the lock below is already held.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_COMMIT_ORDER])
         cursor.execute("SELECT nextval('approvals_position') FROM generate_series(1, %s)", [len(rows)])
         for row, (position,) in zip(rows, cursor.fetchall(), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -98,13 +99,28 @@ def may_answer_own(organization: Organization) -> bool:
 
 def _require_other_hands(by: Membership, approval: Approval) -> None:
     grant = Grant.objects.get(pk=approval.grant_id)
-    if not grant.is_own_of(by) or may_answer_own(Organization.objects.get(pk=by.organization_id)):
-        return
-    others = possible_approvers(by.organization_id).exclude(pk=by.pk).count()
-    raise NotAllowed(refusal_of_own(grant, by, others))
+    if refused := refusals_of_own(by, Organization.objects.get(pk=by.organization_id), [grant]):
+        raise NotAllowed(refused[grant.pk])
 
 
-def refusal_of_own(grant: Grant, member: Membership, others: int) -> str:
+def refusals_of_own(
+    member: Membership, organization: Organization, grants: Iterable[Grant]
+) -> dict[UUID, str]:
+    """Say of each grant whose calls this member may not answer, as they may be their own, why that is."""
+    own = [grant for grant in grants if member.pk in grant.known_to]
+    if not own or organization.self_approval:
+        return {}
+    approvers = set(possible_approvers(organization.pk).values_list("pk", flat=True))
+    others = {grant.pk: len(approvers - grant.known_to) for grant in own}
+    is_open = organization.self_approval is None
+    return {
+        grant.pk: _refusal_of_own(grant, member, others[grant.pk])
+        for grant in own
+        if others[grant.pk] or not is_open
+    }
+
+
+def _refusal_of_own(grant: Grant, member: Membership, others: int) -> str:
     why = "You hold this grant" if grant.holder_id == member.pk else "You were shown this grant’s token"
     return f"{why}, so someone else answers. {_others_can(others)}"
 

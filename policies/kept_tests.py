@@ -83,7 +83,7 @@ def _read(text: str) -> tuple[PolicyTest, ...]:
 
 
 def _locked(by: Membership, policy: Policy) -> Policy:
-    policy = held(Policy.objects.select_for_update().filter(pk=policy.pk))
+    policy = held(Policy.objects.select_for_update(no_key=True).filter(pk=policy.pk))
     require_still(by, May.EDIT_POLICIES)
     return policy
 

@@ -155,7 +155,7 @@ def _kept(by: Membership, policy: Policy, text: str, if_version: int | None) -> 
     require(by, May.EDIT_POLICIES)
     if problems := _problem_of_size(text):
         raise InvalidInput(problems)
-    policy = held(Policy.objects.select_for_update().filter(pk=policy.pk))
+    policy = held(Policy.objects.select_for_update(no_key=True).filter(pk=policy.pk))
     require_still(by, May.EDIT_POLICIES)
     if if_version is not None and policy.version != if_version:
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
@@ -178,7 +178,9 @@ def publish_policy(
     require(by, May.PUBLISH)
     if text is not None:
         policy, _ = _kept(by, policy, text, if_version)
-    policy = held(Policy.objects.select_for_update().select_related("server").filter(pk=policy.pk))
+    # The policy alone: calls that refer to its server begin to wait for a person meanwhile.
+    locked = Policy.objects.select_for_update(of=("self",), no_key=True).select_related("server")
+    policy = held(locked.filter(pk=policy.pk))
     require_still(by, May.PUBLISH)
     if if_version is not None and text is None and policy.version != if_version:
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
@@ -321,10 +323,14 @@ def rotate_grant(
     token, now = new_token("plg_"), timezone.now()
     grant.earlier_hash = grant.token_hash if overlap_seconds else ""
     grant.earlier_until = now + timedelta(seconds=overlap_seconds) if overlap_seconds else None
+    grant.earlier_by = grant.rotated_by
     grant.token_hash, grant.hint = token_hash(token), token[:8]
     grant.rotated_at, grant.rotated_by = now, by
     grant.save(
-        update_fields=["earlier_hash", "earlier_until", "token_hash", "hint", "rotated_at", "rotated_by"]
+        update_fields=[
+            *("earlier_hash", "earlier_until", "earlier_by"),
+            *("token_hash", "hint", "rotated_at", "rotated_by"),
+        ]
     )
     record_event(by, "grant.rotated", grant.public_id, grant.label, overlap_seconds=overlap_seconds)
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
@@ -340,7 +346,7 @@ def _under(policy: Policy | None) -> dict[str, str | None]:
 
 
 def _locked_grant(by: Membership, grant: Grant, act: May) -> Grant:
-    grant = held(Grant.objects.select_for_update().filter(pk=grant.pk))
+    grant = held(Grant.objects.select_for_update(no_key=True).filter(pk=grant.pk))
     require_still(by, act)
     return grant
 

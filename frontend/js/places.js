@@ -31,7 +31,9 @@ function comeBack() {
   const place = left.get();
   left.drop();
   if (!place || Date.now() - place.at > GOOD_FOR || document.querySelector("main [autofocus]")) return;
-  const form = [...document.querySelectorAll("main form")].find((one) => sentTo(one) === place.form);
+  // Where rows share one address, a form of another row would be taken for this one.
+  const forms = [...document.querySelectorAll("main form")].filter((one) => sentTo(one) === place.form);
+  const form = forms.length === 1 ? forms[0] : undefined;
   const section = [...document.querySelectorAll("main section")].find((one) => place.section && label(one) === place.section);
   const pressed = inSight(form && buttons(form)[place.button]);
   if (pressed) scrollBy(0, (form.checkVisibility() ? form : pressed).getBoundingClientRect().top - place.top);

@@ -28,6 +28,7 @@ from .sentences import listed
 _MOST_NAMED: Final = 7
 _MOST_COMPARED: Final = 200
 _OWN_RULE: Final = "Give that tool a rule of its own."
+_OF_THOSE: Final = "Put it in the rules of the tools that have it."
 _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
 _TEXT: Final = frozenset({"string"})
 _NUMBER: Final = frozenset({"number", "integer"})
@@ -161,9 +162,14 @@ def _impossible(survey: Survey, entry: Entry, at: str, condition: Condition) -> 
     message = (
         f"In {odd.name}, {condition.path.text} is {said}, which {condition.op} cannot judge, "
         "and what cannot be judged is denied. "
-        f"{_OWN_RULE if judges else _mend(odd, condition, allowed)}"
+        f"{_of_others(survey, entry) if judges else _mend(odd, condition, allowed)}"
     )
     yield LintFinding(at, "impossible_operator", Severity.WARNING if judges else Severity.ERROR, message)
+
+
+def _of_others(survey: Survey, entry: Entry) -> str:
+    """What to do about a tool that a rule does not fit. One for all tools applies beside any other."""
+    return _OF_THOSE if entry is survey.all_tools else _OWN_RULE
 
 
 def _mend(tool: ToolFacts, condition: Condition, allowed: frozenset[str] | None) -> str:
@@ -369,7 +375,5 @@ def _lacking(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[Lint
     if lacks is None or not worth_a_word:
         return
     said = f"{lacks.name} has no argument {member_path(name)}, so every call of it is denied by this."
-    if entry is survey.all_tools:
-        yield warning(at, "all_tools_argument", f"{said} Put it in the rules of the tools that have it.")
-    else:
-        yield warning(at, "unknown_argument", f"{said} {_OWN_RULE}")
+    code = "all_tools_argument" if entry is survey.all_tools else "unknown_argument"
+    yield warning(at, code, f"{said} {_of_others(survey, entry)}")

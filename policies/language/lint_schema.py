@@ -187,11 +187,26 @@ def may_equal(schema: object, value: JsonValue) -> bool:
     allowed = types(schema)
     if allowed is not None and not allowed & _types_of(value):
         return False
-    choices = schema.get("enum") if _is_map(schema) and "$ref" not in schema else None
-    if not isinstance(choices, list):
+    if not _is_map(schema) or "$ref" in schema:
+        return True
+    offered = _alternatives(schema)
+    if offered and not any(_may_be_listed(each, value) for each in offered):
+        return False
+    return _may_be_listed(schema, value)
+
+
+def _may_be_listed(schema: object, value: JsonValue) -> bool:
+    """Return False only if the schema's own type, `enum` or `const` excludes the value."""
+    allowed = _own_types(schema)
+    if allowed is not None and not allowed & _types_of(value):
+        return False
+    if not _is_map(schema) or "$ref" in schema:
+        return True
+    listed = [schema["const"]] if "const" in schema else schema.get("enum")
+    if not isinstance(listed, list):
         return True
     try:
-        return identity_text(value) in {identity_text(choice) for choice in choices}
+        return identity_text(value) in {identity_text(choice) for choice in listed}
     except (TypeError, ValueError):
         return True
 

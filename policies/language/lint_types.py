@@ -30,7 +30,7 @@ _COMES_OF: Final = {
 def other_types(
     survey: Survey, entry: Entry, section: str, at: str, condition: Condition
 ) -> Iterator[LintFinding]:
-    pairs = _pairs(condition)
+    pairs = _pairs(condition) if entry.rule.action != "deny" else []
     if not pairs or not survey.patience.spend(Patience.LOOK * len(pairs)):
         return
     found, is_met = None, False
@@ -46,12 +46,19 @@ def other_types(
     # What no tool can have as it is written is constant, which is said of it already.
     if found is not None and is_met:
         name, value, other = found
-        becomes = _COMES_OF[section, condition.op in ("neq", "not_in", "not_contains")]
+        becomes = _comes_of(entry, section, at, condition)
         message = (
             f"In {name}, {condition.path.text} may also be {_words(other)}, which never equals "
             f"{_words(value)}: a call with it {becomes}. {_mend(condition)}"
         )
         yield warning(at, "other_type", message)
+
+
+def _comes_of(entry: Entry, section: str, at: str, condition: Condition) -> str:
+    holds = condition.op in ("neq", "not_in", "not_contains")
+    beside = next(len(predicate.conditions) for _, of, predicate in entry.asked if at.startswith(f"{of}/"))
+    # Whether the others hold as well is not known.
+    return "meets this" if holds and beside > 1 else _COMES_OF[section, holds]
 
 
 def twin(value: object) -> str | bool | ExactNumber | None:

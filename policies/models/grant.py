@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Membership
 from accounts.tenancy import OrganizationOwned, TenantQuerySet
 from common.ids import new_uuid, public_id
 
@@ -33,6 +33,9 @@ class Grant(OrganizationOwned):
     )
     earlier_hash = models.CharField(max_length=64, blank=True, help_text="The one before, while good.")
     earlier_until = models.DateTimeField(null=True, blank=True)
+    earlier_by = models.ForeignKey(
+        "accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     holder = models.ForeignKey("accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+")
     issued_at = models.DateTimeField(default=timezone.now)
     issued_by = models.ForeignKey(
@@ -54,9 +57,11 @@ class Grant(OrganizationOwned):
     def public_id(self) -> str:
         return public_id("grt", self.id)
 
-    def is_own_of(self, member: Membership) -> bool:
-        """True if they hold it or were shown a token of it, and so could have made its calls."""
-        return member.pk in (self.holder_id, self.issued_by_id, self.rotated_by_id)
+    @property
+    def known_to(self) -> set[UUID]:
+        """The memberships that hold it or were shown a token of it, and so could have made its calls."""
+        earlier = self.earlier_by_id if self.overlaps else None
+        return {pk for pk in (self.holder_id, self.issued_by_id, self.rotated_by_id, earlier) if pk}
 
     @property
     def overlaps(self) -> bool:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
 
+import policies.services
 from accounts.models import Invitation, Membership, User
+from accounts.services.closing import delete_organization
 from accounts.services.invitations import accept, invite, resend
-from approvals import claims
+from approvals import claims, receivers
+from approvals.services import close_void
 from audit.ingest import ingest
 from common.errors import NotFound
+from common.events import organization_closed
+from policies.models import Grant
+from policies.services import judge, publish_policy, revoke_grant, rotate_grant
 from servers import scanning
 from servers.classing import write_class
 from servers.definitions import tool_definition
@@ -24,9 +31,9 @@ from servers.models import ToolScan
 from servers.probe import ScanResult, ServerInfo
 from servers.services import start_scan
 from tests.accounts.test_invitations import a_while_later, sent_token
-from tests.approvals.calls import asked, claimed
+from tests.approvals.calls import asked, claimed, waiting
 from tests.audit.records import called, in_worker
-from tests.cast import Acme, Cast, confirm, inside, person
+from tests.cast import Acme, Cast, confirm, inside, make_acme, person
 from tests.meanwhile import somebody_waits_for_us, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,10 +48,10 @@ class Halt:
         self.reached, self.may_go_on = threading.Event(), threading.Event()
 
     def before(self, act: Callable[..., Any]) -> Callable[..., Any]:
-        def halting(*given: Any) -> Any:
+        def halting(*given: Any, **named: Any) -> Any:
             self.reached.set()
             self.may_go_on.wait(60)
-            return act(*given)
+            return act(*given, **named)
 
         return halting
 
@@ -129,6 +136,47 @@ def test_an_invitation_that_is_sent_again_while_it_is_accepted_ends_the_link_tha
             accepting.result(60)
     with inside(cast.alice):
         assert Invitation.objects.get().sent_times == 2
+
+
+def test_a_call_begins_to_wait_while_a_large_policy_of_its_server_is_judged(
+    cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judging = Halt()
+    monkeypatch.setattr(policies.services, "judge", judging.before(judge))
+    with stuck(judging, cast.alice, lambda: publish_policy(cast.alice, acme.policy)):
+        call = asked(claimed(acme.grant, ARGUMENTS), ARGUMENTS)
+        assert _within_a_moment(claims.ask, call).state == "pending"
+
+
+def test_another_organizations_call_begins_to_wait_while_one_is_deleted(
+    cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    umbra = make_acme(replace(cast, alice=cast.mallory))
+    closing = Halt()
+    monkeypatch.setattr(organization_closed, "send", closing.before(organization_closed.send))
+    ours, theirs = (asked(claimed(one.grant, ARGUMENTS), ARGUMENTS) for one in (acme, umbra))
+    with ThreadPoolExecutor(1) as beside:
+        with stuck(closing, cast.alice, lambda: delete_organization(cast.alice, "Acme")):
+            waits = beside.submit(in_worker, claims.ask, ours)
+            until(somebody_waits_for_us)
+            assert _within_a_moment(claims.ask, theirs).state == "pending"
+        waits.exception(60)
+
+
+@pytest.mark.parametrize("act", [revoke_grant, rotate_grant])
+def test_a_grant_is_revoked_or_rotated_while_a_call_of_it_begins_to_wait(
+    act: Callable[[Membership, Grant], object], cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither waits for the other in a circle, in which the act may be the one that is refused."""
+    waiting(acme)
+    voiding = Halt()
+    monkeypatch.setattr(receivers, "close_void", voiding.before(close_void))
+    call = asked(claimed(acme.grant, {"user_name": "carol"}), {"user_name": "carol"})
+    with ThreadPoolExecutor(1) as beside:
+        with stuck(voiding, cast.alice, lambda: act(cast.alice, acme.grant)):
+            begins = beside.submit(in_worker, claims.ask, call)
+            wait([begins], 1.5)
+        begins.result(60)
 
 
 def _accept(user: User, token: str) -> None:

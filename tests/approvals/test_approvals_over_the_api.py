@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from accounts.models import AuditEvent, IdempotentAnswer, Membership, Organization
+from accounts.models import AuditEvent, IdempotentAnswer, Membership, Organization, Role
 from approvals.models import Approval
 from common.ids import parse_public_id
 from policies.models import Grant
+from policies.services import issue_grant, rotate_grant
 from tests.approvals.calls import fresh, waiting
 from tests.approvals.conftest import Clock
 from tests.cast import Acme, Cast, inside, key_whatever_the_role
@@ -69,15 +71,40 @@ def test_neither_who_holds_a_grant_nor_who_was_shown_its_token_answers_its_calls
     assert of_alice.json()["holder"] == cast.alice.public_id
     with inside(cast.alice):
         grant = Grant.objects.get(pk=parse_public_id("grt", issued.json()["id"]))
-    rotated = ask("dave", "post", f"/grants/{grant.public_id}/rotate/", {}, ("grants:write",))
-    assert rotated.status_code == 200
     path = f"/approvals/{waiting(replace(acme, grant=grant)).public_id}/approve/"
     assert "You hold this grant" in ask("carol", "post", path).json()["detail"]
-    for shown in ("alice", "dave"):
-        assert "You were shown this grant’s token" in ask(shown, "post", path).json()["detail"]
-    with inside(cast.alice):
-        Grant.objects.filter(pk=grant.pk).update(rotated_by=None)
+    assert "You were shown this grant’s token" in ask("alice", "post", path).json()["detail"]
     assert ask("dave", "post", path).json()["state"] == "approved"
+
+
+def test_whoever_was_shown_a_token_that_still_works_does_not_answer_its_calls(
+    ask: Ask, cast: Cast, acme: Acme
+) -> None:
+    with inside(cast.alice):
+        grant, _ = issue_grant(cast.alice, acme.server, acme.policy, "of Carol", holder=cast.carol)
+        rotate_grant(cast.dave, grant)
+        rotate_grant(cast.alice, grant, overlap_seconds=86_400)
+        Organization.objects.update(self_approval=False)
+    path = f"/approvals/{waiting(replace(acme, grant=grant)).public_id}/approve/"
+    assert "You were shown this grant’s token" in ask("dave", "post", path).json()["detail"]
+    with inside(cast.alice):
+        Grant.objects.filter(pk=grant.pk).update(earlier_until=timezone.now())
+    assert ask("dave", "post", path).json()["state"] == "approved"
+
+
+def test_where_everybody_who_could_answer_was_shown_the_token_they_may(
+    ask: Ask, cast: Cast, acme: Acme
+) -> None:
+    with inside(cast.alice):
+        Membership.objects.filter(pk=cast.dave.pk).update(role=Role.VIEWER)
+        grant, _ = issue_grant(cast.alice, acme.server, acme.policy, "of Carol", holder=cast.carol)
+    path = f"/approvals/{waiting(replace(acme, grant=grant)).public_id}/approve/"
+    with inside(cast.alice):
+        Organization.objects.update(self_approval=False)
+    assert "Nobody else can yet" in ask("carol", "post", path).json()["detail"]
+    with inside(cast.alice):
+        Organization.objects.update(self_approval=None)
+    assert ask("carol", "post", path).json()["state"] == "approved"
 
 
 @pytest.mark.parametrize("verb", ["approve", "decline"])

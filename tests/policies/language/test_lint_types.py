@@ -182,3 +182,42 @@ def test_a_tool_that_lacks_what_its_pattern_demands_is_told(rule: dict[str, Any]
 )
 def test_a_tool_that_lacks_what_its_pattern_only_looks_at_is_not_told(rule: dict[str, Any]) -> None:
     assert found(rule, tool("good", n=WHOLE), tool("odd", id=TEXT)) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"anyOf": [WHOLE, {"type": "string", "enum": ["latest"]}]}, 5),
+        ({"oneOf": [WHOLE, {"const": "latest"}]}, 5),
+        ({"anyOf": [{"type": "integer", "enum": [1, 2]}, TEXT]}, "5"),
+        ({"type": ["integer", "string"], "const": 5}, 5),
+    ],
+)
+def test_a_value_that_the_schema_rules_out_is_not_told_of(schema: dict[str, Any], value: Any) -> None:
+    told = found({"require": [when("args.id", "eq", value)]}, tool(id=schema))
+    assert "other_type" not in {code for code, _, _ in told}
+
+
+def test_what_becomes_of_a_call_is_not_said_where_other_conditions_decide_too() -> None:
+    other = {"path": "args.x", "op": "eq", "value": "force"}
+    several = {"conditions": [{"path": "args.n", "op": "not_in", "value": [5, 6]}, other]}
+    both = {"anyOf": [TEXT, WHOLE]}
+    (said,) = [
+        words
+        for code, _, words in found({"deny_if": [several]}, tool(n=both, x=TEXT))
+        if code == "other_type"
+    ]
+    assert "a call with it meets this." in said
+    denied = found({"action": "deny", "deny_if": [several]}, tool(n=both, x=TEXT))
+    assert "other_type" not in {code for code, _, _ in denied}
+
+
+def test_a_rule_for_all_tools_is_not_mended_by_a_tools_own_rule() -> None:
+    policy = {"version": "1", "default": "allow", "all_tools": {"require": [when("args.id", "lt", 5)]}}
+    document = parse_policy(json.dumps({**policy, "tools": {"b": {}}}))
+    (said,) = [
+        each.message
+        for each in lint(document, [tool("a", id=WHOLE), tool("b", id=TEXT)])
+        if each.code == "impossible_operator"
+    ]
+    assert said.endswith("Put it in the rules of the tools that have it.")
