@@ -78,6 +78,7 @@ def ids(cast: Cast, acme: Acme) -> dict[str, str]:
         "member_id": cast.carol.public_id,
         "invitation_id": invitation.public_id,
         "report_id": "1",
+        "message_id": "1",
     }
 
 

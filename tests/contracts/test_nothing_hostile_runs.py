@@ -183,6 +183,7 @@ def catalogue(rows_of_the_module: None) -> dict[str, str]:
         "key": "prompt-injection",
         "name": "tools-0",
         "report_id": "1",
+        "message_id": "1",
     }
 
 
