@@ -110,7 +110,7 @@ def _more(event: AuditEvent) -> str:
         case "policy.published" if details.get("revision"):
             return f"as revision {details['revision']}"
         case "security.changed" | "approval_rules.changed":
-            return ", ".join(_setting(name, details) for name in details if name != "before")
+            return _of_settings(details)
         case "server.changed":
             return _of_server(details)
         case "grant.issued" if details.get("server_name"):
@@ -157,8 +157,18 @@ def _was(details: dict[str, object], name: str) -> object:
     return before.get(name) if isinstance(before, dict) else None
 
 
-def _setting(name: str, details: dict[str, object]) -> str:
-    was, now = _was(details, name), details[name]
+def _of_settings(details: dict[str, object]) -> str:
+    before = details.get("before")
+    if not isinstance(before, dict):
+        return ""
+    return ", ".join(
+        _setting(name, was, details[name])
+        for name, was in before.items()
+        if name in details and was != details[name]
+    )
+
+
+def _setting(name: str, was: object, now: object) -> str:
     if name == "self_approval":
         was, now = (_OWN_CALLS.get(each) for each in (was, now))  # type: ignore[call-overload]
     if name in ("lease_seconds", "approval_seconds"):

@@ -18,13 +18,12 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def sweep_messages() -> None:
-    """Send what a lost task left behind, and what a mail server refused. In random order, so that messages
-    that it always refuses keep no others waiting."""
+    """Send what a lost task left behind, and what a mail server refused, unless staff have answered it. In
+    random order, so that messages that it always refuses keep no others waiting."""
     if not settings.CONTACT_EMAIL:
         return
-    for message_id in (
-        ContactMessage.objects.filter(mailed_at=None).order_by("?").values_list("pk", flat=True)[:100]
-    ):
+    unsent = ContactMessage.objects.filter(mailed_at=None, answered_at=None)
+    for message_id in unsent.order_by("?").values_list("pk", flat=True)[:100]:
         start("catalog.tasks.mail_message", str(message_id))
 
 
@@ -35,7 +34,9 @@ def mail_message(message_id: str) -> None:
         return
     with transaction.atomic():
         message = (
-            ContactMessage.objects.select_for_update().filter(pk=int(message_id), mailed_at=None).first()
+            ContactMessage.objects.select_for_update()
+            .filter(pk=int(message_id), mailed_at=None, answered_at=None)
+            .first()
         )
         if message is None:
             return

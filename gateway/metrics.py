@@ -11,7 +11,8 @@ from gateway.decision_log import DecisionLog
 from gateway_config.wire.messages import CompletionEntry, DecisionLine
 
 _BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
-# Counted from 0, so that an alert sees the first one, too.
+# Counted from 0, so that an alert sees the first one, too; as are the calls that end well, so that one sees
+# that none does.
 _OUTAGES: Final = ("limiter_unavailable", "record_unavailable", "approval_unavailable")
 
 
@@ -21,7 +22,7 @@ class Metrics:
     def __init__(self) -> None:
         self._decisions: Counter[tuple[str, str]] = Counter({("deny", code): 0 for code in _OUTAGES})
         self._outcomes: list[tuple[str, str]] = []
-        self._completions: Counter[str] = Counter()
+        self._completions: Counter[str] = Counter({"": 0})
         self._codes: list[str] = []
         self._refused: Counter[int] = Counter()
         self._added = _Histogram("policylayer_added_seconds", "From a call's arrival to its decision.")

@@ -68,7 +68,8 @@ def _room(organizations: set[UUID]) -> dict[UUID, int]:
     at_once = Counter(scans.filter(_going()).values_list("organization_id", flat=True))
     return {
         one: min(
-            int(most(one, Limit.SCANS_PER_HOUR) * SHARE) - an_hour[one], MOST_SCANS_AT_ONCE - at_once[one]
+            max(1, int(most(one, Limit.SCANS_PER_HOUR) * SHARE)) - an_hour[one],
+            MOST_SCANS_AT_ONCE - at_once[one],
         )
         for one in organizations
     }

@@ -68,7 +68,9 @@ def read_options(arguments: Sequence[str], program: str = "manage.py up") -> Opt
     parser.add_argument(
         "--gateways", type=_number(1, 64), default=1, help="how many gateways share the port (1)"
     )
-    parser.add_argument("--host", default="127.0.0.1", help="where the web part listens (127.0.0.1)")
+    parser.add_argument(
+        "--host", type=_host, default="127.0.0.1", help="where the web part listens (127.0.0.1)"
+    )
     port = _number(1, 65535)
     parser.add_argument("--port", type=port, default=env.port("PORT"), help="PORT")
     parser.add_argument("--gateway-port", type=port, default=env.port("GATEWAY_PORT"), help="GATEWAY_PORT")
@@ -78,7 +80,7 @@ def read_options(arguments: Sequence[str], program: str = "manage.py up") -> Opt
         default=env.optional_port("INTERNAL_PORT"),
         help="INTERNAL_PORT (the one after --port)",
     )
-    parser.add_argument("--gateway-host", default=env.text("GATEWAY_HOST"), help="GATEWAY_HOST")
+    parser.add_argument("--gateway-host", type=_host, default=env.text("GATEWAY_HOST"), help="GATEWAY_HOST")
     parser.add_argument("--data-dir", type=Path, default=Path(env.text("DATA_DIR")), help="DATA_DIR")
     return _options(vars(parser.parse_args(arguments)))
 
@@ -91,7 +93,7 @@ def _options(given: Mapping[str, object]) -> Options:
     data_dir = values["data_dir"]
     assert isinstance(data_dir, Path)
     values["data_dir"] = data_dir.absolute()
-    values["metrics_host"] = env.text("METRICS_HOST")
+    values["metrics_host"] = _host(env.text("METRICS_HOST"))
     values["metrics_port"] = env.optional_port("METRICS_PORT")
     values["web_processes"] = web_processes()
     return Options(**values)  # type: ignore[arg-type]  # argparse has made every one of them what it must be
@@ -100,6 +102,10 @@ def _options(given: Mapping[str, object]) -> Options:
 def _beside(port: object) -> int:
     assert isinstance(port, int)
     return port + 1 if port < 65535 else port - 1
+
+
+def _host(text: str) -> str:
+    return text.removeprefix("[").removesuffix("]")  # as the gateway reads it
 
 
 def _parts(text: str) -> frozenset[str]:

@@ -385,6 +385,28 @@ def test_an_event_says_what_changed_from_what_and_with_which_key(
     assert {one["actor_key"] for one in others} == {None}
 
 
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ({}, ""),
+        ({"before": {"approval_seconds": 900, "self_approval": False}}, ""),
+        (
+            {"before": {"approval_seconds": 1_800, "self_approval": False}},
+            "the time a call waits from 30 minutes to 15 minutes",
+        ),
+        (
+            {"before": {"approval_seconds": 900, "self_approval": None}},
+            "approving one’s own calls from allowed while nobody else could to not allowed",
+        ),
+    ],
+)
+def test_an_event_says_of_settings_only_what_changed(before: dict[str, object], said: str) -> None:
+    """Events of earlier versions do not say what the rules were before."""
+    rules = {"approval_seconds": 900, "self_approval": False}
+    (change,) = changes([AuditEvent(verb="approval_rules.changed", details=before | rules)])
+    assert change.more == said
+
+
 def test_events_are_found_by_person_name_id_and_kind(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     bob = signed_in(cast.bob)
     assert "wrote the policy" not in page(bob, EVENTS + "?kind=servers")

@@ -15,6 +15,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.core.management import call_command
 from django.db import ProgrammingError, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Membership
 from catalog.forms import stamp
@@ -140,6 +141,23 @@ def test_a_message_that_the_mail_server_did_not_take_waits_and_is_one_line_in_th
         waiting.refresh_from_db()
     (line,) = [record for record in caplog.records if record.name == "catalog.tasks"]
     assert waiting.mailed_at is None and line.exc_info is None and "desk@" not in line.getMessage()
+
+
+def test_what_staff_have_answered_is_not_mailed_once_there_is_an_address_to_mail_to(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with as_owner():
+        open_, answered = (
+            ContactMessage.objects.create(email="a@example.com", message="It is wrong.", answered_at=at)
+            for at in (None, timezone.now())
+        )
+    settings.CONTACT_EMAIL = "desk@example.com"
+    started: list[str] = []
+    monkeypatch.setattr("catalog.tasks.start", lambda name, key: started.append(key))
+    with as_worker():
+        sweep_messages()
+        mail_message(str(answered.pk))
+    assert started == [str(open_.pk)] and mail.outbox == []
 
 
 def test_without_an_address_to_mail_to_nothing_is_swept(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

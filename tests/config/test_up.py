@@ -201,6 +201,21 @@ def test_a_second_product_on_this_machine_need_not_name_its_internal_port(
     assert read_options(asked).internal_port == found
 
 
+def test_an_ipv6_address_to_listen_on_may_be_written_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not has_ipv6_loopback():
+        pytest.skip("this machine has no ::1")
+    metrics, gateway = free_ports(2)
+    monkeypatch.setenv("METRICS_HOST", "[::1]")
+    monkeypatch.setenv("METRICS_PORT", str(metrics))
+    monkeypatch.setenv("GATEWAY_HOST", "[::1]")
+    options = read_options(["--only", "gateway", "--gateway-port", str(gateway)])
+    assert options.listeners() == [("--gateway-port", "::1", gateway), ("METRICS_PORT", "::1", metrics)]
+    assert read_options(["--gateway-host", "[::1]"]).gateway_host == "::1"
+    assert read_options(["--host", "[::1]"]).host == "::1"
+    for kept in reserve_ports(options.listeners()):
+        kept.close()
+
+
 def test_a_second_start_on_the_same_folder_says_so_and_touches_nothing(tmp_path: Path) -> None:
     lock = take_lock(tmp_path)
     said = manage("up", "--data-dir", tmp_path)
