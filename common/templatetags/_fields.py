@@ -35,6 +35,8 @@ def field_context(bound: BoundField, options: dict[str, Any]) -> dict[str, Any]:
     """Options: label, hint, placeholder, classes, autofocus, optional (says so beside the label)."""
     kind, classes = _kind(bound.field.widget)
     hint = _hint(options.get("hint", bound.help_text))
+    # The framework ties a field to its help text, also where another hint or none is shown.
+    bound.help_text = hint
     attrs: dict[str, Any] = {"class": " ".join(filter(None, [classes, options.get("classes", "")]))}
     for name in ("placeholder", "autofocus", "autocomplete", "inputmode", "rows"):
         if name in options:

@@ -1,3 +1,4 @@
+import { startAnnouncing } from "./announce.js";
 import { startApprovals } from "./approvals.js";
 import { startConnection } from "./connection.js";
 import { startCopying } from "./copy.js";
@@ -23,7 +24,7 @@ import { startTyped } from "./typed.js";
 import { writeCookie } from "./cookies.js";
 import { forget } from "./store.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startPlaces, startFolds, startLines, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped, startPresses];
+const whole = [startThemes, startMenus, startDialogs, startForms, startPlaces, startFolds, startLines, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped, startPresses, startAnnouncing];
 // Each finds its elements now, and in whatever htmx or the live stream adds later.
 const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startFiles, startLive];
 

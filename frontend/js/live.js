@@ -47,6 +47,9 @@ class Live {
   say(words, state) {
     const status = this.find("[data-live-status]");
     if (!status) return;
+    // That it is lost is announced once, not with every second of the wait.
+    const isSaid = status.dataset.state === "lost" && state === "lost";
+    (status.querySelector("[role=status]") ?? status).setAttribute("aria-live", isSaid ? "off" : "polite");
     status.dataset.state = state;
     status.dataset.o = state === "live" ? "allow" : state === "paused" ? "hide" : "limit";
     const place = status.querySelector("[data-words]") ?? status;

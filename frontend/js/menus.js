@@ -1,4 +1,4 @@
-// <details data-menu> closes on Esc and on a click elsewhere. The phone's menu is a popover; it only has to be closed here
+// <details data-menu> closes on Esc, on a click elsewhere and when the focus leaves it, but not for a dialog, which gives it back. The phone's menu is a popover; it only has to be closed here
 // when the window grows to desktop width, and when the focus leaves it for what it covers.
 export function startMenus() {
   const nav = document.querySelector(".nav[popover]");
@@ -12,6 +12,10 @@ export function startMenus() {
       menu.open = false;
       menu.querySelector("summary").focus();
     }
+  });
+  document.addEventListener("focusout", ({ target, relatedTarget }) => {
+    const menu = target.closest("details[data-menu][open]");
+    if (menu && relatedTarget && !menu.contains(relatedTarget) && !relatedTarget.closest("dialog")) menu.open = false;
   });
   matchMedia("(min-width: 861px)").addEventListener("change", () => {
     if (nav?.matches(":popover-open")) nav.hidePopover();

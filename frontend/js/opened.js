@@ -1,4 +1,5 @@
 // Rows of the log open beside the list. Where there is no room, or with Ctrl or Shift, they are ordinary links.
+// With the keyboard the focus goes to what was opened; j and k go on from its row, Escape goes back to it.
 // The server names the address to push. <aside id="opened"> holds <… data-opened="row id"> and a link [data-close-opened].
 import { singleKey } from "./shortcuts.js";
 
@@ -20,7 +21,7 @@ function close(event) {
   history.pushState({ htmx: true }, "", opened.querySelector("[data-close-opened]").href);
   document.getElementById("opened").replaceChildren();
   mark();
-  row?.focus();
+  (row ?? rows()[0])?.focus();
 }
 
 function onKey(event) {
@@ -33,13 +34,18 @@ function onKey(event) {
 
 export function startOpened() {
   if (!document.getElementById("opened")) return;
+  let byKey = false;
   document.addEventListener("click", (event) => {
     const row = event.target.closest(".lrow[hx-get]");
     if (row && (!BESIDE.matches || event.ctrlKey || event.metaKey || event.shiftKey)) event.stopPropagation();
+    if (row) byKey = event.detail === 0;
     if (event.target.closest("[data-close-opened]")) close(event);
   }, true);
   document.addEventListener("keydown", (event) => (event.key === "Escape" && BESIDE.matches ? close(event) : onKey(event)));
-  document.addEventListener("htmx:afterSwap", mark);
+  document.addEventListener("htmx:afterSwap", ({ target }) => {
+    mark();
+    if (byKey && target.id === "opened") target.querySelector("[data-opened]")?.focus({ preventScroll: true });
+  });
   document.addEventListener("layer:added", mark);
   mark();
 }

@@ -157,6 +157,12 @@ def test_a_hint_is_tied_to_its_field_and_an_optional_one_says_so() -> None:
     assert "(optional)" not in render("{% field form.keep %}", form=form)
 
 
+def test_a_field_without_a_hint_does_not_refer_to_one() -> None:
+    form = Registration()
+    form.fields["name"].help_text = "The framework's words"
+    assert "aria-describedby" not in render('{% field form.name hint="" %}', form=form)
+
+
 def test_the_summary_counts_and_links_to_the_fields() -> None:
     html = render('{% error_summary form "Not registered." %}', form=Registration({}))
     assert "Not registered. 2 things to mend:" in html

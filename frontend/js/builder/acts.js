@@ -216,6 +216,9 @@ function onInput(event) {
 // Half-typed text and the focus survive the redraw after an earlier act: fields of a limit or a reason are addressed by index,
 // which that act may have shifted.
 let half = null;
+// Where the focus goes if what has it is gone after a redraw: a rule that was removed, the bar of a selection.
+let home = null;
+const homeOf = (at) => (at.closest("#bulk") ? "#board .cb[name=rows]:checked" : `#${at.closest(".rulecard, .brow")?.id.replace(/^(card|row)/, "open")}`);
 // A redraw takes the field away in which somebody is typing, and browsers take that for a change.
 let swapping = false;
 const named = (form, name) => [...form.elements].filter((each) => each.name === name);
@@ -223,6 +226,8 @@ function remember() {
   swapping = true;
   setTimeout(() => { swapping = false; });
   const at = document.activeElement;
+  const first = at?.closest("#board") && document.querySelector(homeOf(at));
+  home = first ? `#${first.id}` : at?.closest("#board") && "#board .board";
   const isText = at?.id && at.matches("input:not([type=radio], [type=checkbox]), textarea");
   const isPlaced = isText && at.form?.matches("form[data-act]") && at.form.elements.index;
   if (!isText) return void (half = null);
@@ -251,6 +256,8 @@ function putBack() {
     same.addEventListener("blur", () => same.value !== same.defaultValue && same.dispatchEvent(new Event("change", { bubbles: true })), { once: true });
   }
   half = null;
+  if (home && document.activeElement === document.body) (document.querySelector(home) ?? document.querySelector("#board .board"))?.focus();
+  home = null;
 }
 
 export function startActs() {

@@ -32,7 +32,13 @@ export function toggle(box, range) {
   count();
 }
 
+// The bar of the selection disappears, and with it the focus that is in it.
+function leaveBar() {
+  if (document.activeElement.closest("#bulk")) boxes().find((box) => box.checked)?.focus();
+}
+
 export function clear() {
+  leaveBar();
   boxes().forEach((box) => { box.checked = false; });
   count();
 }
@@ -44,7 +50,11 @@ export function startSelection() {
     const on = box.checked;
     if (event.shiftKey && last?.isConnected) { box.checked = !on; toggle(box, true); } else { tick(box, on); last = box; count(); }
   });
-  document.addEventListener("reset", (event) => event.target.id === "bulk" && setTimeout(clear));
+  document.addEventListener("reset", (event) => {
+    if (event.target.id !== "bulk") return;
+    leaveBar();
+    setTimeout(clear);
+  });
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.target.id === "board") ticked = new Set(boxes().filter((box) => box.checked).map((box) => box.id));
   });

@@ -22,6 +22,8 @@ function changed(act, before, after) {
   else if (act.redoing) { future.pop(); past = trim([...past, before]); }
   else { past = trim([...past, before]); future = []; }
   kept.set({ past, future, now: after });
+  const words = act.undoing ? "Undone" : act.redoing && "Done again";
+  if (words) document.dispatchEvent(new CustomEvent("layer:say", { detail: words }));
   show();
 }
 
