@@ -1,8 +1,10 @@
 """Says whether a tool that changes something changes who owns or owes money. Pure."""
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum, auto
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from catalog.classifier.vocabulary import (
@@ -121,8 +123,9 @@ _KINDS: Final = (
     (frozenset({"subscribe"}), frozenset({"fund", "funds"}), _NONE, _TOLD),
     (frozenset({"create"}), _PAID_WHEN_MADE, _NONE, NOT_MONEY | _NOT_PAID),
     (frozenset({"create"}), frozenset({"pix", "topup"}), _NONE, frozenset({"evp", "key", "keys"})),
+    (frozenset({"broadcast"}), frozenset({"signed"}), _NONE, _TOLD),
+    (frozenset({"broadcast"}), frozenset({"sign"}), frozenset({"doc", "tx"}), _NONE),
     # A plan of a fund into which is paid every month; elsewhere, telephones speak SIP.
-    (frozenset({"broadcast"}), frozenset({"sign", "signed"}), _NONE, _TOLD),
     (frozenset({"cancel", "modify", "place"}), frozenset({"sip"}), frozenset({"mf", "fund"}), _NONE),
 )
 _BY_VERB: Final = {
@@ -131,14 +134,16 @@ _BY_VERB: Final = {
 }
 
 
-# Setting one of _ORDERED places an order.
+# Setting one of _ORDERED, two words of which the second follows the first, places an order.
 _SETS: Final = frozenset({"add", "change", "create", "modify", "place", "set", "update"})
 _ORDERED: Final = (("stop", "loss"), ("take", "profit"), ("trading", "stop"))
 _ORDERS_HERE: Final = frozenset({"order", "orders"})
+# What is only put in order.
+_ARRANGED: Final = frozenset({"column", "display", "sort", "tab"})
 _MAKES_ORDERS: Final = frozenset({"amend", "create", "modify", "replace", "submit"})
-# What a sibling does to a transaction of money, and to none of a database or a ledger of expenses.
-_PAID_BACK: Final = ("capture", "refund")
-_SPACES: Final = str.maketrans("", "", " _-")
+# Done to a transaction that a sibling refunds: one of money, and not of a database or a ledger of expenses.
+# Where a word begins in a name such as `fetchOHLCV`.
+_AS_WORDS: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _PAID_HERE: Final = frozenset({"transaction", "transactions"})
 _CARRIES_OUT: Final = frozenset({"authorize", "commit", "confirm", "create", "increase", "initiate"})
 
@@ -161,9 +166,7 @@ def is_about_money(
             return next(word for word in words if word in nouns)
     if verb in BINDS and words[-1] in BIDS:
         return words[-1]
-    if verb in _SETS and (
-        hit := next((end for begin, end in _ORDERED if end in words and begin in words), None)
-    ):
+    if verb in _SETS and (hit := next((pair[1] for pair in pairwise(words) if pair in _ORDERED), None)):
         return hit
     if _OF_MONEY.isdisjoint(words) or not MONEY_ON_FILE.isdisjoint(words):
         return None
@@ -181,9 +184,9 @@ def is_about_money(
             return word
         if word in MONEY_AMONG_MONEY and NOT_MONEY.isdisjoint(words) and _in_company(company):
             return word
-        if word in _ORDERS_HERE and verb in _MAKES_ORDERS and _trades(company):
+        if word in _ORDERS_HERE and verb in _MAKES_ORDERS and _is_ordered(word, words) and _trades(company):
             return word
-        if word in _PAID_HERE and verb in _CARRIES_OUT and _pays_back(word, company):
+        if word in _PAID_HERE and verb in _CARRIES_OUT and _names(company, (f"refund_{word}",)):
             return word
     return None
 
@@ -261,11 +264,15 @@ def _in_company(company: tuple[str, ...]) -> bool:
     return any(noun in text.lower() for text in company for noun in MONEY_COMPANY)
 
 
+def _is_ordered(noun: str, words: tuple[str, ...]) -> bool:
+    return words[-1] == noun and ORDERED_AT_WORK.isdisjoint(words) and _ARRANGED.isdisjoint(words)
+
+
 def _trades(company: tuple[str, ...]) -> bool:
-    return any(noun in text.lower() for text in company for noun in TRADING_COMPANY)
+    return _names(company, TRADING_COMPANY)
 
 
-def _pays_back(noun: str, company: tuple[str, ...]) -> bool:
-    """True if a deed of _PAID_BACK is done to it on this server: `refund_transaction`."""
-    joined = (text.lower().translate(_SPACES) for text in company)
-    return any(f"{deed}{noun}" in text for text in joined for deed in _PAID_BACK)
+def _names(company: tuple[str, ...], nouns: tuple[str, ...]) -> bool:
+    """True if a sibling's name has one of these words; descriptions, which have spaces, are not looked at."""
+    names = (_AS_WORDS.sub(r"_\1", text).lower().replace("-", "_") for text in company if " " not in text)
+    return any(f"_{noun}_" in f"_{name}_" for name in names for noun in nouns)

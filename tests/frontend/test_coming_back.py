@@ -127,6 +127,16 @@ def test_a_form_without_an_action_is_not_taken_for_another_one(page: Page, site:
     expect(page.get_by_role("button", name="Send")).not_to_be_focused()
 
 
+def test_where_rows_share_an_address_the_focus_goes_to_no_other_row(page: Page, site: Site) -> None:
+    row = """<li class="h-24"><form method="post" action="/rows/all/">
+    <input type="hidden" name="row" value="%(n)s">
+    <button>Again to %(n)s</button></form></li>"""
+    site.pages["/rows/"] = _page([row % {"n": number} for number in range(20)])
+    page.reload()
+    page.get_by_role("button", name="Again to 12").press("Enter")
+    expect(page.get_by_role("region", name="Rows")).to_be_focused()
+
+
 def test_a_notice_is_added_to_the_page_so_that_it_is_announced(page: Page, site: Site) -> None:
     page.add_init_script(
         """addEventListener("DOMContentLoaded", () => new MutationObserver((all) => {
