@@ -78,6 +78,9 @@ def _changed(
     value = _value(old, index, control, text, fields)
     if path != old.path and op not in argument.operators:
         op = argument.operators[0]
+    if old.op == "exists" and op != "exists":
+        # That an argument is there says nothing about its value.
+        value = ""
     if path != old.path or op != old.op:
         value = fitting(value, op, argument)
     return replace(old, path=path, op=op, value=value)
@@ -98,8 +101,13 @@ def _value(old: ConditionBlock, index: int, control: str, text: str, fields: Fie
 def _tokens(old: ConditionBlock, index: int, control: str, fields: Fields) -> JsonData:
     sent, drop = fields.getlist(f"token-{index}"), fields.getlist("drop-token")
     dropped = {token for at, token in enumerate(sent) if f"{index}-{at}" in drop}
-    # Values that were added while this was on its way are in the text, and not in what was sent.
-    there = field_of(old.value, argument_at(old.path, ())).tokens or sent
+    there: Sequence[str] = sent
+    if isinstance(old.value, list):
+        # What was added or removed while this was on its way is in the text, and not in what was sent.
+        shown = field_of(old.value, argument_at(old.path, ()))
+        if shown.control == "json":
+            raise CannotEdit("The values of this condition have changed meanwhile. Look at it again.")
+        there = shown.tokens
     tokens = [token for token in there if token not in dropped]
     more = fields.get(f"more-{index}", "").strip()
     if more and more not in tokens:

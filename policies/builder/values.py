@@ -25,7 +25,6 @@ _SEVERAL: Final = (("tokens", "texts"), ("numbers", "numbers"))
 # What they compare with may be of any type.
 _OF_ANY_TYPE: Final = frozenset({"eq", "neq", "in", "not_in", "contains", "not_contains"})
 _DEEPEST: Final = 60
-_ANY: Final = Argument("", "any")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +77,21 @@ def kinds_for(field: ValueField, op: str, argument: Argument) -> tuple[tuple[str
 
 
 def turned(value: JsonData, control: str) -> JsonData:
-    """Returns a single value as the kind that a person chose for it."""
+    """Returns a single value as the kind that a person chose for it. Raises CannotEdit if it is not one."""
+    text = value if isinstance(value, str) else as_json(value)
     match control:
         case "number":
-            return _number_from(value, _ANY)
+            return read_number(text or "0")
         case "yesno":
-            return value if isinstance(value, bool) else value != "false"
-        case _ if isinstance(value, bool):
-            return "true" if value else "false"
+            return _read_yesno(text or "true")
         case _:
-            return value.text if isinstance(value, Number) else value
+            return text
+
+
+def _read_yesno(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise CannotEdit("A yes or no is written as true or false.")
+    return text == "true"
 
 
 def read_field(control: str, text: str, tokens: list[str]) -> JsonData:
@@ -150,7 +154,7 @@ def fitting(value: JsonData, op: str, argument: Argument) -> JsonData:
     if op in _LISTS:
         if isinstance(value, list):
             return value
-        return [value] if isinstance(value, Number) or (isinstance(value, str) and value) else []
+        return [] if value == "" or (op == "host_in" and not isinstance(value, str)) else [value]
     single = (value[0] if value else "") if isinstance(value, list) else value
     if op in _NUMBERS:
         return _number_from(single, argument)
@@ -180,4 +184,4 @@ def _plain_from(value: JsonData, argument: Argument) -> JsonData:
                 return value
             return argument.choices[0] if argument.choices else ""
         case _:
-            return "" if isinstance(value, bool) else value
+            return value

@@ -253,11 +253,11 @@ def follow(text: str, address: Address) -> str:
 
 
 def set_reason(text: str, address: Address, reason: str | None) -> str:
-    return put_rule(text, address, replace(rule_at(text, address), reason=reason))
+    return put_rule(text, address, replace(_rule_to_change(text, address), reason=reason))
 
 
 def add_predicate(text: str, address: Address, section: PredicateSection, predicate: PredicateBlock) -> str:
-    rule = rule_at(text, address)
+    rule = _rule_to_change(text, address)
     return _put_predicates(text, address, rule, section, (*rule.predicates(section), predicate))
 
 
@@ -293,7 +293,7 @@ def _put_predicates(
 
 
 def add_limit(text: str, address: Address, limit: LimitBlock) -> str:
-    rule = rule_at(text, address)
+    rule = _rule_to_change(text, address)
     return put_rule(text, address, replace(rule, limits=(*rule.limits, limit)))
 
 
@@ -325,17 +325,33 @@ def _existing(blocks: tuple[B, ...], index: int) -> tuple[B, ...]:
 
 def rule_at(text: str, address: Address) -> RuleBlock:
     """Return the row's own rule; an empty one if there is none, or if what is there is not a rule."""
+    rule = _written_at(text, address)
+    return rule if isinstance(rule, RuleBlock) else RuleBlock()
+
+
+def _rule_to_change(text: str, address: Address) -> RuleBlock:
+    """Refuse to begin a rule that does not say what it does: it would open what was closed."""
+    rule = _written_at(text, address)
+    if isinstance(rule, Source):
+        raise CannotEdit(
+            "The text of this row is not a rule. Set what it does first, or mend it in the JSON."
+        )
+    if rule is None and address.section != "all_tools":
+        raise CannotEdit("That row is not there any more. Look at the policy again.")
+    return rule or RuleBlock()
+
+
+def _written_at(text: str, address: Address) -> RuleBlock | Source | None:
     blocks = read_blocks(text)
     match address.section:
         case "all_tools":
-            rule = blocks.all_tools
+            return blocks.all_tools
         case "tools":
-            rule = (blocks.tools or {}).get(address.name)
+            return (blocks.tools or {}).get(address.name)
         case "classes":
-            rule = (blocks.classes or {}).get(address.name)
+            return (blocks.classes or {}).get(address.name)
         case "default":
             raise CannotEdit("The default has no rule.")
-    return rule if isinstance(rule, RuleBlock) else RuleBlock()
 
 
 def followed_rule(board: Board, row: Row) -> RuleBlock:

@@ -93,3 +93,49 @@ def test_a_limit_beside_an_approval_begins_with_an_hour_because_waiting_holds_a_
     for followed, window in (({"action": "require_approval"}, "hour"), (asks, "hour"), ({}, "minute")):
         rule = added(policy(classes={"Financial": followed}), "/tools/pay", {"do": "limit-add"})
         assert rule["limits"][0]["window"] == window
+
+
+@pytest.mark.parametrize(
+    ("row", "parts"),
+    [
+        ("/tools/pay", {}),
+        ("/tools/pay", {"default": "allow", "classes": {"Financial": {"action": "require_approval"}}}),
+        ("/tools/gone", {"default": "allow"}),
+        ("/tools/p*", {"default": "allow", "tools": {"pay": {"action": "deny"}}}),
+        ("/classes/Financial", {}),
+    ],
+)
+def test_a_reason_begins_no_rule_for_it_would_open_the_row(row: str, parts: dict[str, Any]) -> None:
+    with pytest.raises(CannotEdit, match="not there any more"):
+        added(policy(**parts), row, {"do": "reason", "reason": "Ask Carol."})
+    assert act(policy(**parts), Fields({"do": ["reason"], "row": [row], "reason": [""]}), TOOLS) == policy(
+        **parts
+    )
+
+
+@pytest.mark.parametrize("fields", ADDING, ids=lambda fields: fields.get("section", "limit"))
+@pytest.mark.parametrize("row", ["/tools/gone", "/tools/p*"])
+def test_nothing_is_added_to_a_row_that_was_removed_meanwhile(row: str, fields: dict[str, str]) -> None:
+    with pytest.raises(CannotEdit, match="not there any more"):
+        added(policy(), row, fields)
+
+
+@pytest.mark.parametrize("fields", (*ADDING, {"do": "reason", "reason": "Ask Carol."}))
+@pytest.mark.parametrize(
+    ("row", "parts"),
+    [
+        ("/tools/pay", {"tools": {"pay": "deny"}}),
+        ("/classes/Financial", {"classes": {"Financial": ["deny"]}}),
+        ("/all_tools", {"all_tools": "deny"}),
+    ],
+)
+def test_what_is_not_a_rule_is_not_replaced_by_what_is_added(
+    row: str, parts: dict[str, Any], fields: dict[str, str]
+) -> None:
+    with pytest.raises(CannotEdit, match="is not a rule"):
+        added(policy(**parts), row, fields)
+
+
+def test_the_rule_for_every_call_may_begin_with_a_reason() -> None:
+    sent = Fields({"do": ["reason"], "row": ["/all_tools"], "reason": ["Ask Carol."]})
+    assert json.loads(act(policy(), sent, TOOLS))["all_tools"] == {"reason": "Ask Carol."}

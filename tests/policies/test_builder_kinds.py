@@ -12,6 +12,7 @@ from policies.builder.arguments import arguments_of, shared_arguments
 from policies.builder.card import ConditionRow, card_of
 from policies.builder.fields import Fields
 from policies.language.board import read_board
+from policies.language.text_edit import CannotEdit
 from policies.outlook import facts_of
 from servers.models import Tool
 
@@ -54,7 +55,7 @@ def turned(text: str, control: str, **typed: str) -> object:
     ("value", "control", "after"),
     [
         ("5", "number", 5),
-        ("five", "number", 0),
+        ("", "number", 0),
         (5, "text", "5"),
         (True, "text", "true"),
         ("false", "yesno", False),
@@ -66,6 +67,24 @@ def test_a_value_is_turned_into_the_kind_that_was_chosen(value: object, control:
     assert control in dict(row_of(text).kinds)
     result = turned(text, control)
     assert (type(result), result) == (type(after), after)
+
+
+@pytest.mark.parametrize(
+    ("value", "control", "message"),
+    [
+        ("abc", "number", "A number is written like"),
+        ("007", "number", "A number is written like"),
+        ("+5", "number", "A number is written like"),
+        (True, "number", "A number is written like"),
+        ("abc", "yesno", "true or false"),
+        (5, "yesno", "true or false"),
+    ],
+)
+def test_a_value_that_is_not_of_the_chosen_kind_is_refused_and_stays(
+    value: object, control: str, message: str
+) -> None:
+    with pytest.raises(CannotEdit, match=message):
+        turned(policy("args.id", "eq", value), control)
 
 
 def test_the_values_of_a_list_are_turned_together() -> None:
@@ -132,12 +151,51 @@ def test_a_limit_is_shared_only_with_what_counts_in_the_same_counter() -> None:
     assert (with_all["Write"], with_all["find"]) == (("every call",), ("Execute",))
 
 
-def test_a_value_that_was_added_meanwhile_stays_in_the_list() -> None:
-    def changed(**more: list[str]) -> object:
-        fields = {"do": ["predicate"], "row": ["/tools/find"], "section": ["require"], "index": ["0"]}
-        fields |= {"path": ["args.name"], "op": ["in"], "control": ["tokens"], "value": [""]}
-        new = act(policy("args.name", "in", ["a", "b"]), Fields({**fields, **more}), [FIND])
-        return json.loads(new)["tools"]["find"]["require"][0]["conditions"][0]["value"]
+def listed(value: object, **more: list[str]) -> object:
+    """The list after a form whose page may be older than the text."""
+    fields = {"do": ["predicate"], "row": ["/tools/find"], "section": ["require"], "index": ["0"]}
+    fields |= {"path": ["args.name"], "op": ["in"], "control": ["tokens"], "value": [""]}
+    new = act(policy("args.name", "in", value), Fields({**fields, **more}), [FIND])
+    return json.loads(new)["tools"]["find"]["require"][0]["conditions"][0]["value"]
 
-    assert changed(**{"token-0": ["a"], "more-0": ["c"]}) == ["a", "b", "c"]
-    assert changed(**{"token-0": ["b"], "drop-token": ["0-0"]}) == ["a"]
+
+def test_a_value_that_was_added_meanwhile_stays_in_the_list() -> None:
+    assert listed(["a", "b"], **{"token-0": ["a"], "more-0": ["c"]}) == ["a", "b", "c"]
+    assert listed(["a", "b"], **{"token-0": ["b"], "drop-token": ["0-0"]}) == ["a"]
+
+
+def test_the_last_value_does_not_come_back_once_it_was_removed() -> None:
+    assert listed([], **{"token-0": ["Alice"], "more-0": ["Bob"]}) == ["Bob"]
+    assert listed([], **{"token-0": ["Alice"]}) == []
+
+
+@pytest.mark.parametrize("value", [["a", 5], [f"u{number}" for number in range(61)]])
+def test_a_list_that_the_page_no_longer_shows_as_it_is_loses_nothing(value: list[object]) -> None:
+    with pytest.raises(CannotEdit, match="changed meanwhile"):
+        listed(value, **{"token-0": ["a"], "more-0": ["b"]})
+
+
+@pytest.mark.parametrize(
+    ("before", "path", "after"),
+    [
+        (("eq", False), "args.force", ("neq", False)),
+        (("eq", True), "args.force", ("in", [True])),
+        (("eq", None), "args.force", ("not_in", [None])),
+        (("in", [False]), "args.force", ("eq", False)),
+        (("eq", False), "args.id", ("eq", False)),
+        (("eq", True), "args.force", ("host_in", [])),
+        (("exists", False), "args.force", ("eq", "")),
+        (("exists", True), "args.force", ("in", [])),
+        (("exists", False), "args.id", ("exists", False)),
+    ],
+)
+def test_a_yes_or_no_is_kept_where_the_new_operator_takes_it(
+    before: tuple[str, object], path: str, after: tuple[str, object]
+) -> None:
+    text = policy("args.force", *before)
+    value = row_of(text).value
+    fields = {"do": ["predicate"], "row": ["/tools/find"], "section": ["require"], "index": ["0"]}
+    fields |= {"path": [path], "op": [after[0]], "control": [value.control], "value": [value.text]}
+    changed = json.loads(act(text, Fields(fields), [FIND]))["tools"]["find"]["require"][0]["conditions"]
+    assert changed == [{"path": path, "op": after[0], "value": after[1]}]
+    assert type(changed[0]["value"]) is type(after[1])
