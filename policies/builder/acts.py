@@ -324,6 +324,10 @@ def _limit_add(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
     text = _written_out(text, address, tools)
     rule = rule_at(text, address)
     taken = {limit.counter for limit in rule.limits if isinstance(limit, LimitBlock)}
+    if rule.rate_limit is not None:
+        taken.add(rate_counter(address))
+    if address.section == "tools":
+        taken = {counter.replace("{tool}", address.name) for counter in taken}
     base = "{tool}_rate" if address.section == "classes" else "all_tools_rate"
     base = shorthand_counter(address.name) if address.section == "tools" else base
     counter = next(name for name in (base, *(f"{base}_{n}" for n in range(2, 99))) if name not in taken)

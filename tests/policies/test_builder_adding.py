@@ -139,3 +139,16 @@ def test_what_is_not_a_rule_is_not_replaced_by_what_is_added(
 def test_the_rule_for_every_call_may_begin_with_a_reason() -> None:
     sent = Fields({"do": ["reason"], "row": ["/all_tools"], "reason": ["Ask Carol."]})
     assert json.loads(act(policy(), sent, TOOLS))["all_tools"] == {"reason": "Ask Carol."}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"limits": [DAILY | {"counter": "{tool}_rate"}]},
+        {"limits": [DAILY | {"counter": "pay_rate"}]},
+        {"rate_limit": {"max": 5, "window": "day"}},
+    ],
+)
+def test_another_limit_of_a_tool_counts_in_a_counter_of_its_own(rule: dict[str, Any]) -> None:
+    limits = added(policy(tools={"pay": rule}), "/tools/pay", {"do": "limit-add"})["limits"]
+    assert limits[-1]["counter"] == "pay_rate_2"
