@@ -25,7 +25,7 @@ from policies.language.block_types import (
     RuleBlock,
 )
 from policies.language.board import Address, Board, Row, Verb
-from policies.language.board_edit import is_closed
+from policies.language.board_edit import is_closed, rate_counter
 from policies.language.document import WINDOW_WORDS, WINDOWS
 from policies.language.matching import NameList, is_pattern
 from policies.language.sentences import span_words
@@ -261,7 +261,7 @@ def _no_condition(index: int, text: str) -> ConditionRow:
 
 def _limits(block: RuleBlock, address: Address, blocks: PolicyBlocks) -> Iterable[LimitRow]:
     row = id_of(address.pointer)
-    users = _users(blocks, address) if block.limits else {}
+    users = _users(blocks, address) if block.limits or block.rate_limit else {}
     for index, limit in enumerate(block.limits[:_MOST_SHOWN]):
         if isinstance(limit, Source):
             yield _limit_source(index, f"{row}-limit-{index}", limit)
@@ -271,7 +271,8 @@ def _limits(block: RuleBlock, address: Address, blocks: PolicyBlocks) -> Iterabl
         rate, index = block.rate_limit, len(block.limits)
         counter = shorthand_counter(address.name) if address.section == "tools" else ""
         plain = LimitBlock(counter, rate.window, rate.max, "grant")
-        yield _limit(index, f"{row}-limit-{index}", plain, (), short=True)
+        shared = users.get(("grant", rate_counter(address)), ())
+        yield _limit(index, f"{row}-limit-{index}", plain, shared, short=True)
 
 
 def _limit(
@@ -311,18 +312,20 @@ def _users(blocks: PolicyBlocks, address: Address) -> dict[tuple[str, str], tupl
     """Returns for each scope and counter the names of other rows that count there too."""
     names: dict[tuple[str, str], list[str]] = {}
     rules = [
-        *((f"/tools/{name}", name, rule) for name, rule in (blocks.tools or {}).items()),
-        *((f"/classes/{name}", name, rule) for name, rule in (blocks.classes or {}).items()),
-        ("/all_tools", "every call", blocks.all_tools),
+        *((Address("tools", name), name, rule) for name, rule in (blocks.tools or {}).items()),
+        *((Address("classes", name), name, rule) for name, rule in (blocks.classes or {}).items()),
+        (Address("all_tools"), "every call", blocks.all_tools),
     ]
-    mine = f"/{address.section}/{address.name}" if address.name else f"/{address.section}"
     for at, name, rule in rules:
-        if at == mine or not isinstance(rule, RuleBlock):
+        if at == address or not isinstance(rule, RuleBlock):
             continue
-        for counted in {
-            (limit.scope, limit.counter) for limit in rule.limits if isinstance(limit, LimitBlock)
-        }:
+        for counted in _counted(rule, at):
             # Only one row and the rule for every call apply to one tool.
-            if "{tool}" not in counted[1] or "/all_tools" in (at, mine):
+            if "{tool}" not in counted[1] or "all_tools" in (at.section, address.section):
                 names.setdefault(counted, []).append(name)
     return {counted: tuple(users[:4]) for counted, users in names.items()}
+
+
+def _counted(rule: RuleBlock, address: Address) -> set[tuple[str, str]]:
+    counted = {(limit.scope, limit.counter) for limit in rule.limits if isinstance(limit, LimitBlock)}
+    return counted | {("grant", rate_counter(address))} if rule.rate_limit else counted

@@ -151,6 +151,19 @@ def test_a_limit_is_shared_only_with_what_counts_in_the_same_counter() -> None:
     assert (with_all["Write"], with_all["find"]) == (("every call",), ("Execute",))
 
 
+def test_the_short_limit_of_a_class_is_shared_with_what_was_written_out_from_it() -> None:
+    short = {"rate_limit": {"max": 5, "window": "day"}}
+    kept = {"limits": [{"counter": "class:Read_rate", "window": "day", "max": 5, "scope": "grant"}]}
+    parts = {"classes": {"Read": short, "Write": short}, "tools": {"find": kept}}
+    board = read_board(json.dumps({"version": "1", "default": "deny", **parts}), [facts_of(FIND)])
+    shared = {
+        row.address.name: card_of(row, board, [FIND], [], "").limits[0].shared
+        for row in (*board.classes, *board.tools)
+        if row.rule is not None
+    }
+    assert shared == {"Read": ("find",), "Write": (), "find": ("Read",)}
+
+
 def listed(value: object, **more: list[str]) -> object:
     """The list after a form whose page may be older than the text."""
     fields = {"do": ["predicate"], "row": ["/tools/find"], "section": ["require"], "index": ["0"]}
