@@ -60,6 +60,30 @@ def test_a_limit_is_offered_no_argument_inside_a_list(cast: Cast, acme: Acme, si
     assert re.findall(r'value="([^"]*)"', offered) == ["args.name", "args.lines"]
 
 
+@pytest.mark.parametrize(
+    ("takes_arguments", "hide", "first", "then"),
+    [(True, [], True, True), (False, [], True, False), (True, ["create_*"], False, False)],
+)
+def test_a_closed_row_says_only_what_can_be_done_about_it(
+    takes_arguments: bool,
+    hide: list[str],
+    first: bool,
+    then: bool,
+    cast: Cast,
+    acme: Acme,
+    signed_in: SignedIn,
+) -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}} if takes_arguments else {}}
+    with inside(cast.alice):
+        Tool.objects.filter(server=acme.server, name="create_access_key").update(input_schema=schema)
+        save_draft(cast.alice, acme.policy, json.dumps({"version": "1", "default": "deny", "hide": hide}))
+    answer = signed_in(cast.carol).get(
+        reverse("policies:editor", args=[acme.policy.public_id]) + f"?open={KEY}"
+    )
+    assert ("Set what it does first." in words(answer)) == first
+    assert ("starts with a condition that no call meets" in words(answer)) == then
+
+
 def builder(acme: Acme) -> str:
     return reverse("policies:builder", args=[acme.policy.public_id])
 
