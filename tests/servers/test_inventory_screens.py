@@ -81,6 +81,17 @@ def test_more_than_fifty_tools_come_page_by_page(acme: Acme, cast: Cast, signed_
     assert "1 to 50 of 63 tools" in first and "51 to 63 of 63 tools" in second
 
 
+def test_every_count_of_the_inventory_is_grouped(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    many_tools(acme, cast, 1200)
+    with inside(cast.alice):
+        Tool.objects.update(severity=4)
+        policy = save_draft(cast.alice, acme.policy, '{"version": "1", "default": "allow"}')
+        publish_policy(cast.alice, policy)
+    shown = page(signed_in(cast.bob), "/servers/everything/?q=e")
+    assert "of 1,203" in shown
+    assert re.findall(r">[^<]*\b\d{4}\b[^<]*<", shown) == []
+
+
 def test_the_page_of_a_tool_leads_to_who_reaches_it(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     bob = signed_in(cast.bob)
     with inside(cast.alice):
