@@ -25,8 +25,10 @@ def keep(changed: Iterable[Approval], *fields: str) -> None:
     if not rows:
         return
     with connection.cursor() as cursor:
-        # Otherwise, foreign keys would wait for others' row locks when the lock below is already held.
+        # Foreign keys of what was stored so far are checked now: at the end of it all they would wait
+        # for others' row locks with the lock below held.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_COMMIT_ORDER])
         cursor.execute("SELECT nextval('approvals_position') FROM generate_series(1, %s)", [len(rows)])
         for row, (position,) in zip(rows, cursor.fetchall(), strict=True):

@@ -375,5 +375,7 @@ def _lacking(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[Lint
     if lacks is None or not worth_a_word:
         return
     said = f"{lacks.name} has no argument {member_path(name)}, so every call of it is denied by this."
-    code = "all_tools_argument" if entry is survey.all_tools else "unknown_argument"
-    yield warning(at, code, f"{said} {_of_others(survey, entry)}")
+    if entry is survey.all_tools:
+        yield warning(at, "all_tools_argument", f"{said} {_OF_THOSE}")
+    else:
+        yield warning(at, "unknown_argument", f"{said} {_OWN_RULE}")
