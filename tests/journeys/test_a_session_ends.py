@@ -90,7 +90,7 @@ def test_a_form_sent_too_late_comes_back_as_it_was_typed_without_its_secrets(wor
     expect(page.get_by_text("You were signed out")).to_contain_text("with what you typed")
     assert not _readable(page, "Payments", world.email)
     world.signs_in(page)
-    expect(page.get_by_text(BACK)).to_be_visible()
+    expect(page.locator("main").get_by_text(BACK)).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Payments")
     expect(page.get_by_label("Server URL")).to_have_value("https://mcp.example.com/mcp")
     expect(page.get_by_label("Headers")).to_be_checked()
@@ -175,11 +175,11 @@ def test_a_form_without_a_page_of_its_own_leads_back_to_the_page_it_stands_on(wo
     page.wait_for_url("**/settings/")
     expect(name).to_have_value("Acme Harbour")
     name.press("Enter")
-    expect(page.get_by_text(BACK)).to_be_hidden()
+    expect(page.locator("main").get_by_text(BACK)).to_be_hidden()
     expect(name).to_have_value("Acme Harbour")
     # It was sent and done: nothing is restored a second time.
     page.reload()
-    expect(page.get_by_text(BACK)).to_be_hidden()
+    expect(page.locator("main").get_by_text(BACK)).to_be_hidden()
 
 
 def test_a_form_older_than_the_last_sign_in_leads_back_to_what_was_typed(world: World) -> None:
@@ -192,7 +192,7 @@ def test_a_form_older_than_the_last_sign_in_leads_back_to_what_was_typed(world: 
     expect(back).to_be_visible()
     page.wait_for_load_state()
     back.click()
-    expect(page.get_by_text(BACK)).to_be_visible()
+    expect(page.locator("main").get_by_text(BACK)).to_be_visible()
     expect(name).to_have_value("Acme Tower")
 
 
