@@ -225,17 +225,8 @@ def issue_grant(
     A caller that may be asked twice for the same grant chooses its `pk`; the second time raises Conflict.
     """
     require(by, May.ISSUE_GRANTS)
-    problems = {}
     label = label.strip()
-    if not label or len(label) > 80 or not label.isprintable():
-        problems["label"] = "Say which agent it is for, in 1 to 80 ordinary characters."
-    if policy is not None and policy.server_id != server.pk:
-        problems["policy"] = f"{policy.name} is a policy of another server."
-    if expires_at is not None and expires_at <= timezone.now():
-        problems["expires_at"] = "Choose a time in the future."
-    if server.retired_at is not None:
-        problems["server"] = f"{server.name} is retired."
-    if problems:
+    if problems := _problems_of_grant(server, policy, label, expires_at):
         raise InvalidInput(problems)
     leave_room(by, Limit.GRANTS, May.ISSUE_GRANTS)
     holder = holder or by
@@ -273,6 +264,21 @@ def issue_grant(
     )
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant, token
+
+
+def _problems_of_grant(
+    server: Server, policy: Policy | None, label: str, expires_at: datetime | None
+) -> dict[str, str]:
+    problems = {}
+    if not label or len(label) > 80 or not label.isprintable():
+        problems["label"] = "Say which agent it is for, in 1 to 80 ordinary characters."
+    if policy is not None and policy.server_id != server.pk:
+        problems["policy"] = f"{policy.name} is a policy of another server."
+    if expires_at is not None and expires_at <= timezone.now():
+        problems["expires_at"] = "Choose a time in the future."
+    if server.retired_at is not None:
+        problems["server"] = f"{server.name} is retired."
+    return problems
 
 
 @transaction.atomic
