@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.frontend.pages import Site, serving
 
@@ -37,18 +36,11 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def page(site: Site) -> Iterator[Page]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium was found")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        opened = browser.new_page(viewport={"width": 900, "height": 700})
-        opened.goto(f"{site.address}/rows/")
-        yield opened
-        browser.close()
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 900, "height": 700})
+    opened.goto(f"{site.address}/rows/")
+    yield opened
+    opened.close()
 
 
 def _top(page: Page, words: str) -> float:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.frontend.pages import Site, serving
-from tests.journeys.browser import FLAGS, chromium
 
 pytestmark = pytest.mark.browser
 
@@ -52,14 +51,6 @@ IS_SEEN = """(one) => {
     const drawn = getComputedStyle(one), wanted = getComputedStyle(own);
     return drawn.forcedColorAdjust === 'none' && drawn.backgroundColor === wanted.backgroundColor;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

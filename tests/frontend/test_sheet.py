@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.template import engines
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from policies.language.effects import Effect
 from policies.views.jump import Place
 from servers.forms import ServerForm
 from servers.models import ToolClass
 from tests.frontend.pages import Site, serving
-from tests.journeys.browser import FLAGS, chromium
 
 pytestmark = pytest.mark.browser
 
@@ -70,14 +69,6 @@ def sheet() -> str:
 def site() -> Iterator[Site]:
     with serving({"/": "{% verbatim %}" + sheet() + "{% endverbatim %}"}) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

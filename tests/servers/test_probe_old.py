@@ -10,8 +10,8 @@ from common.egress import EgressPolicy, parse_networks
 from servers import probe
 from servers.probe import ScanFailed, scan
 from tests.foreign import running_old_server
+from tests.gateway.old_transport import OldServer
 from tests.gateway.raw_http import Conversation, Upstream
-from tests.gateway.test_sse_transport import OldServer
 
 LOOPBACK = EgressPolicy(allow=parse_networks("127.0.0.0/8"))
 
