@@ -118,7 +118,8 @@ def _more(event: AuditEvent) -> str:
         case "grant.moved" if "policy" in details:
             return f"from {_policy(details.get('before'))} to {_policy(details)}"
         case "webhook.changed" if details.get("before"):
-            return f"it was {_was(details, 'host')}"
+            was = _was(details, "host")
+            return "another URL of that host" if was == event.subject_name else f"it was {was}"
         case "organization.limits_changed":
             return ", ".join(f"{name}: {most or 'the default'}" for name, most in details.items())
         case _:
@@ -131,9 +132,10 @@ def _role(value: object) -> str:
 
 def _of_server(details: dict[str, object]) -> str:
     host, before = details.get("upstream_host"), _was(details, "upstream_host")
+    where = f"still on {host}" if before == host else f"on {host}{f' (it was on {before})' if before else ''}"
     said = {
         "name": f"it was named {_was(details, 'name')}",
-        "upstream_url": f"its URL, on {host} (it was on {before})",
+        "upstream_url": f"its URL, {where}",
         "auth": "its credentials",
     }
     changed = details.get("changed")

@@ -13,6 +13,7 @@ from policies.language.cases import TestResult
 from policies.language.changes import ToolChange
 from policies.language.compile import CompiledPolicy, Plan, ToolFacts, compile_policy
 from policies.language.diff import diff_beyond
+from policies.language.diff_shared import shared_changes
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
 from policies.language.explain import Explanation, explanation
@@ -43,6 +44,8 @@ class ToolOutlook:
     after_value: str = ""
     # The same words for different rules: a long value, a counter or a text for agents has changed.
     otherwise: bool = False
+    # Which tools no longer, or newly, count in the same counter.
+    sharing: tuple[str, ...] = ()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ class ToolOutlook:
 
     @property
     def changed(self) -> bool:
-        return self.before != self.after or self.was != self.now or self.otherwise
+        return self.before != self.after or self.was != self.now or self.otherwise or bool(self.sharing)
 
     @property
     def becomes_callable(self) -> bool:
@@ -293,12 +296,21 @@ def _outlook(
 
 
 def _compare(tools: Sequence[Tool], before: _Told, after: _Told) -> Iterable[ToolOutlook]:
+    sharing: dict[str, tuple[str, ...]] = {}
+    for change in shared_changes(before.compiled, after.compiled, [tool.name for tool in tools]):
+        for name in change.tools:
+            sharing[name] = (*sharing.get(name, ()), change.sentence)
     for tool in tools:
         name = tool.name
         row = ToolOutlook(
-            tool, before.effects[name], before.explained[name], after.effects[name], after.explained[name]
+            tool,
+            before.effects[name],
+            before.explained[name],
+            after.effects[name],
+            after.explained[name],
+            sharing=sharing.get(name, ()),
         )
-        if row.changed:
+        if row.before != row.after or row.was != row.now:
             yield _with_values(row, before, after)
         else:
             yield row if alike_for(before.compiled, after.compiled, name) else replace(row, otherwise=True)

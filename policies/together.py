@@ -11,23 +11,24 @@ from policies.language.effects import Effect
 from policies.language.explain import Applies, Explanation
 from policies.outlook import ToolOutlook
 
-_Key: TypeAlias = tuple[Effect, Effect, Explanation, Explanation]
+_Key: TypeAlias = tuple[Effect, Effect, Explanation, Explanation, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """`words` and `was` are true of every row."""
+    """`words`, `was` and `sharing` are true of every row."""
 
     rows: tuple[ToolOutlook, ...]
     before: Effect
     after: Effect
     words: tuple[str, ...]
     was: tuple[str, ...]
+    sharing: tuple[str, ...]
 
     @property
     def shows_was(self) -> bool:
         """True if the effect is the same, so that only the words can say what is new."""
-        return self.rows[0].moved == 0 and not self.says_too_little
+        return self.rows[0].moved == 0 and self.words != self.was
 
     @property
     def says_too_little(self) -> bool:
@@ -39,14 +40,14 @@ def together(rows: Iterable[ToolOutlook]) -> list[Together]:
     """Groups the rows; the groups come in the order of their first rows."""
     alike: dict[_Key, list[ToolOutlook]] = defaultdict(list)
     for row in rows:
-        alike[row.before, row.after, row.now, row.was].append(row)
+        alike[row.before, row.after, row.now, row.was, row.sharing].append(row)
     return [_one(found) for found in alike.values()]
 
 
 def _one(rows: list[ToolOutlook]) -> Together:
     first = rows[0]
     words, was = (_words(told, rows) for told in (first.now, first.was))
-    return Together(tuple(rows), first.before, first.after, words, was)
+    return Together(tuple(rows), first.before, first.after, words, was, first.sharing)
 
 
 def _words(told: Explanation, rows: list[ToolOutlook]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Raises CannotEdit if the act cannot be carried out, PolicyInvalid if the text is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -28,6 +28,7 @@ from policies.language.board_edit import (
     change_predicate,
     follow,
     followed_rule,
+    is_closed,
     put_rule,
     put_rules,
     rate_counter,
@@ -36,6 +37,7 @@ from policies.language.board_edit import (
     rule_at,
     set_access,
     set_description,
+    set_hidden,
     set_reason,
     set_verb,
     usual_window,
@@ -63,6 +65,8 @@ _DENIALS: Final[Mapping[str, str]] = {
     "Financial": "Money is moved by people. Ask one of them.",
     "": "This is not for agents. Ask a person.",
 }
+# These verbs keep of a rule what fits them.
+_KEEPING: Final = (Verb.LIMIT, Verb.RULES, Verb.APPROVAL)
 _SECTIONS: Final[Mapping[str, PredicateSection]] = {
     "require": "require",
     "deny_if": "deny_if",
@@ -107,6 +111,7 @@ def _read_verb(fields: Fields) -> Verb:
 
 def with_verb(text: str, address: Address, verb: Verb, tools: Sequence[Tool]) -> str:
     tool_class = _class_of(address, tools)
+    text = _begun(text, address, tools) if verb in _KEEPING and address.section == "tools" else text
     rule = rule_at(text, address) if address.section != "default" else RuleBlock()
     return set_verb(
         text,
@@ -116,6 +121,20 @@ def with_verb(text: str, address: Address, verb: Verb, tools: Sequence[Tool]) ->
         reason=_DENIALS[tool_class] if verb is Verb.DENY and not rule.reason else None,
         tools_of_class=[tool.name for tool in tools if tool.tool_class == address.name],
     )
+
+
+def _begun(text: str, address: Address, tools: Sequence[Tool]) -> str:
+    """Gives a tool the rule that it follows, if it has none: what is set there changes that rule."""
+    text = set_hidden(text, address.name, False)
+    followed = _followed(text, [address.name], tools).get(address.name)
+    return text if followed is None else put_rule(text, address, followed)
+
+
+def _followed(text: str, names: Collection[str], tools: Sequence[Tool]) -> dict[str, RuleBlock]:
+    """Returns the rules that these tools follow, but for those that have their own or let nothing through."""
+    board = read_board(text, [facts_of(tool) for tool in tools])
+    asked = (row for row in board.tools if row.address.name in names and row.rule is None)
+    return {row.address.name: followed_rule(board, row) for row in asked if not is_closed(row, board)}
 
 
 def _class_of(address: Address, tools: Sequence[Tool]) -> str:
@@ -147,6 +166,9 @@ def _bulk(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
     verb = None if what in ("follow", "recommended") else _read_verb(fields)
     blocks = read_blocks(text)
     rules, hide = dict(blocks.tools or {}), dict.fromkeys(blocks.hide)
+    names = {address.name for address in rows}
+    unhidden = put_rules(text, rules, [name for name in hide if name not in names])
+    followed = _followed(unhidden, names, tools) if verb in _KEEPING else {}
     for address in rows:
         if verb is Verb.HIDE:
             hide[address.name] = None
@@ -155,7 +177,7 @@ def _bulk(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
         if what == "follow":
             rules.pop(address.name, None)
         else:
-            old = rules.get(address.name)
+            old = rules.get(address.name, followed.get(address.name))
             rules[address.name] = _of_many(old if isinstance(old, RuleBlock) else None, address, verb, tools)
     _see_none_is_hidden(() if verb is Verb.HIDE or what == "follow" else rows, hide)
     return put_rules(text, rules, [*hide])

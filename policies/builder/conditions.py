@@ -8,7 +8,7 @@ from typing import Final
 
 from policies.builder.arguments import Argument, argument_at
 from policies.builder.fields import Fields
-from policies.builder.values import field_of, fitting, read_field, read_number, turned
+from policies.builder.values import field_of, fitting, read_field, read_number, refitted, turned
 from policies.language.block_types import ConditionBlock, JsonData, PredicateBlock
 from policies.language.json_reader import Number
 from policies.language.paths import parse_path
@@ -78,11 +78,11 @@ def _changed(
     value = _value(old, index, control, text, fields)
     if path != old.path and op not in argument.operators:
         op = argument.operators[0]
-    if old.op == "exists" and op != "exists":
-        # That an argument is there says nothing about its value.
-        value = ""
-    if path != old.path or op != old.op:
-        value = fitting(value, op, argument)
+    if path != old.path:
+        # What another argument was compared with may be lost.
+        value = fitting("" if old.op == "exists" != op else value, op, argument)
+    elif op != old.op:
+        value = refitted(value, old.op, op, argument)
     return replace(old, path=path, op=op, value=value)
 
 

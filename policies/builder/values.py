@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from policies.builder.arguments import Argument, is_typable
+from policies.builder.arguments import OPERATOR_WORDS, Argument, is_typable
 from policies.language.block_types import JsonData
 from policies.language.json_reader import Members, Node, Number, TextError, read_json
 from policies.language.text_edit import CannotEdit
@@ -17,6 +17,7 @@ Control: TypeAlias = Literal["text", "number", "yesno", "choice", "tokens", "num
 _LISTS: Final = frozenset({"in", "not_in", "host_in"})
 _NUMBERS: Final = frozenset({"lt", "lte", "gt", "gte", "length_lte", "length_gte"})
 _TEXTS: Final = frozenset({"starts_with", "ends_with", "regex", "matches", "under_path"})
+_LENGTHS: Final = frozenset({"length_lte", "length_gte"})
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 _LONGEST_NUMBER: Final = 100
 _MOST_TOKENS: Final = 60
@@ -159,9 +160,58 @@ def fitting(value: JsonData, op: str, argument: Argument) -> JsonData:
     if op in _NUMBERS:
         return _number_from(single, argument)
     if op in _TEXTS:
-        text = single if isinstance(single, str) else ""
-        return "/" + text if op == "under_path" and not text.startswith("/") else text
+        return _text_for(op, single if isinstance(single, str) else "")
     return _plain_from(single, argument)
+
+
+def refitted(value: JsonData, before: str, op: str, argument: Argument) -> JsonData:
+    """Returns the value of a condition whose operator has changed. Raises CannotEdit rather than lose it."""
+    if _what_is_asked(before) != _what_is_asked(op):
+        # That an argument is there, or how long it is, says nothing about its value.
+        return fitting("", op, argument)
+    values = _values(value, before)
+    if op in _LISTS:
+        return [_as_text(each, op) for each in values] if op == "host_in" else values
+    if len(values) > 1:
+        raise CannotEdit(f"{_named(op)} compares with one value, and here are {len(values)}. Keep one first.")
+    return _kept(values[0], op) if values else fitting("", op, argument)
+
+
+def _values(value: JsonData, op: str) -> list[JsonData]:
+    if op in _LISTS and isinstance(value, list):
+        return value
+    return [] if value == "" else [value]
+
+
+def _what_is_asked(op: str) -> str:
+    return "presence" if op == "exists" else "length" if op in _LENGTHS else "value"
+
+
+def _kept(value: JsonData, op: str) -> JsonData:
+    if op in _TEXTS:
+        return _text_for(op, _as_text(value, op))
+    if op not in _NUMBERS or isinstance(value, Number):
+        return value
+    if isinstance(value, str) and _NUMBER.match(value) and len(value) <= _LONGEST_NUMBER:
+        return Number(value)
+    raise CannotEdit(f"{_named(op)} compares with a number. Write one as the value first.")
+
+
+def _as_text(value: JsonData, op: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | Number):
+        return as_json(value)
+    raise CannotEdit(f"{_named(op)} compares with a text. Write one as the value first.")
+
+
+def _named(op: str) -> str:
+    words = {str(known): words for known, words in OPERATOR_WORDS.items()}
+    return f"“{words.get(op, op)}”"
+
+
+def _text_for(op: str, text: str) -> str:
+    return "/" + text if op == "under_path" and not text.startswith("/") else text
 
 
 def _number_from(value: JsonData, argument: Argument) -> Number:

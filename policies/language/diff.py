@@ -23,9 +23,10 @@ from .compile import HIDDEN, CompiledPolicy, CompiledRule, Plan
 from .diff_access import access_changes
 from .diff_limits import limit_changes
 from .diff_predicates import predicate_changes
+from .diff_shared import shared_changes
 from .document import CLASSES, Document, Predicate, Rule
 from .effects import Effect, effects
-from .explain import explanation
+from .explain import EVERY_CALL_IS_ALLOWED, EVERY_CALL_WAITS, explanation
 from .matching import is_pattern
 
 __all__ = ["Change", "Changes", "Direction", "changes_value", "diff"]
@@ -41,6 +42,8 @@ _CALLABLE: Final = {
     Effect.CONDITIONAL: "Becomes callable, under conditions.",
     Effect.NEEDS_APPROVAL: "Becomes callable: every call waits for a person.",
 }
+# What the sentences above say already.
+_SAID: Final = (EVERY_CALL_IS_ALLOWED, EVERY_CALL_WAITS)
 _SEEN_AND_DENIED: Final = "Agents see it now; every call is still denied."
 _UNSEEN: Final = "Agents no longer see that it exists."
 
@@ -51,7 +54,7 @@ def diff(old: CompiledPolicy | None, new: CompiledPolicy | None, tools: Iterable
     documents = [_document(old), _document(new)]
     written = _written(documents, names)
     subjects = [*((Subject("tool", name), name) for name in names), *_others(documents, written)]
-    changes = _changes(old, new, written, subjects)
+    changes = [*_changes(old, new, written, subjects), *_grouped(shared_changes(old, new, names))]
     return _sorted([*changes, *access_changes(*documents)], names)
 
 
@@ -80,12 +83,19 @@ def _changes(
     subjects: Iterable[tuple[Subject, str]],
 ) -> list[ToolChange]:
     before, after = _with_probes(old, written), _with_probes(new, written)
+    return _grouped(
+        change
+        for subject, probe in subjects
+        for change in _tool_changes(_Side.of(before, probe), _Side.of(after, probe), subject)
+    )
+
+
+def _grouped(changes: Iterable[ToolChange]) -> list[ToolChange]:
     grouped: dict[object, ToolChange] = {}
-    for subject, probe in subjects:
-        for change in _tool_changes(_Side.of(before, probe), _Side.of(after, probe), subject):
-            key = _group(change)
-            known = grouped.get(key)
-            grouped[key] = replace(known, subjects=(*known.subjects, subject)) if known else change
+    for change in changes:
+        key = _group(change)
+        known = grouped.get(key)
+        grouped[key] = replace(known, subjects=(*known.subjects, *change.subjects)) if known else change
     return [*grouped.values()]
 
 
@@ -191,7 +201,7 @@ def _tool_changes(old: _Side, new: _Side, subject: Subject) -> Iterator[ToolChan
     if direction is Direction.WORDS:
         yield WordsChange((subject,), direction, sentence, everywhere=False)
     else:
-        details = new.details if new.effect in OPEN else ()
+        details = tuple(each for each in new.details if new.effect in OPEN and each not in _SAID)
         yield ReachChange((subject,), direction, sentence, False, old.effect, new.effect, details)
 
 

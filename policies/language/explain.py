@@ -11,6 +11,8 @@ from .matching import is_pattern
 from .phrases import condition_words, in_prose, limit_words
 from .sentences import no_policy_sentence
 
+EVERY_CALL_IS_ALLOWED: Final = "Every call is allowed."
+EVERY_CALL_WAITS: Final = "Every call waits for a person’s approval."
 _ALL_TOOLS: Final = "/all_tools"
 
 
@@ -69,7 +71,7 @@ def _of_plan(plan: Plan) -> Explanation:
         said = [f"Every call is denied{_where(plan.denied)}.{_saying(plan.denied.source.reason)}"]
     if said and why is Applies.ALLOWED_BY_DEFAULT:
         why = Applies.ALLOWED_IN_PART
-    return Explanation(why, tuple(said) or ("Every call is allowed.",), name)
+    return Explanation(why, tuple(said) or (EVERY_CALL_IS_ALLOWED,), name)
 
 
 def _why(plan: Plan) -> tuple[Applies, str]:
@@ -97,7 +99,7 @@ def explain_rule(rule: Rule, at: str) -> list[str]:
         return [f"Every call is denied.{_saying(rule.reason)}"]
     prefix = "For all tools: " if at == _ALL_TOOLS else ""
     said = [sentence.removeprefix(prefix) for sentence in _rule_sentences(rule, at)]
-    return said or ["Every call is allowed."]
+    return said or [EVERY_CALL_IS_ALLOWED]
 
 
 def _rule_sentences(source: Rule, at: str) -> list[str]:
@@ -113,7 +115,7 @@ def _rule_sentences(source: Rule, at: str) -> list[str]:
 
 def _approvals(rule: Rule) -> list[str]:
     if rule.action == "require_approval":
-        return ["Every call waits for a person’s approval."]
+        return [EVERY_CALL_WAITS]
     return _predicates(rule.approve_if, "any", None, "Calls wait for a person’s approval if {}")
 
 

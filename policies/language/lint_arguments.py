@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Final
 
 from .compile import ToolFacts
-from .document import Condition, Operator, Predicate
+from .document import Condition, Predicate
 from .lint_constant import predicate_by_schema
 from .lint_schema import below, first_unlisted, follow, is_closed, is_optional, properties, types
 from .lint_survey import (
@@ -20,7 +20,7 @@ from .lint_survey import (
     Survey,
     warning,
 )
-from .lint_types import other_types
+from .lint_types import NUMBER, judged_types, other_types, unjudged_types
 from .paths import EACH, Each, Path, member_path, path_text
 from .problems import did_you_mean, shown
 from .sentences import listed
@@ -30,16 +30,8 @@ _MOST_COMPARED: Final = 200
 _OWN_RULE: Final = "Give that tool a rule of its own."
 _OF_THOSE: Final = "Put it in the rules of the tools that have it."
 _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
-_TEXT: Final = frozenset({"string"})
-_NUMBER: Final = frozenset({"number", "integer"})
-_SIZED: Final = frozenset({"string", "array", "object"})
 _LIST: Final = frozenset({"array"})
 _KEYS: Final = frozenset({"string", "number", "integer", "boolean"})
-_JUDGES: Final[dict[Operator, frozenset[str]]] = {
-    **dict.fromkeys(("lt", "lte", "gt", "gte"), _NUMBER),
-    **dict.fromkeys(("starts_with", "ends_with", "regex", "matches", "under_path", "host_in"), _TEXT),
-    **dict.fromkeys(("length_lte", "length_gte"), _SIZED),
-}
 
 
 def argument_findings(survey: Survey) -> Iterator[LintFinding]:
@@ -57,6 +49,7 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
                 yield warning(at, "path_in_deny", message)
             yield from _impossible(survey, entry, at, condition)
             yield from other_types(survey, entry, section, at, condition)
+            yield from unjudged_types(survey, entry, section, at, condition)
             if section != "require":
                 here = beside.get(at.rpartition("/conditions/")[0], frozenset())
                 yield from _unguarded(survey, entry, section, at, condition, guarded | here)
@@ -198,7 +191,7 @@ def _each_element(tool: ToolFacts, condition: Condition) -> str | None:
 
 def _may_judge(condition: Condition, reached: tuple[object, bool]) -> bool:
     schema, right_kind = reached
-    allowed, judges = types(schema), _judged_types(condition)
+    allowed, judges = types(schema), judged_types(condition)
     return right_kind and (allowed is None or judges is None or bool(allowed & judges))
 
 
@@ -209,7 +202,7 @@ def _uncountable(survey: Survey, entry: Entry) -> Iterator[LintFinding]:
     for index, limit in enumerate(entry.rule.limits):
         for key, path, countable, mend in (
             ("key", limit.key, _KEYS, "Count for each value of a text, a number or a yes/no."),
-            ("increment_from", limit.increment_from, _NUMBER, "Add up an argument that is a number."),
+            ("increment_from", limit.increment_from, NUMBER, "Add up an argument that is a number."),
         ):
             if path is not None:
                 yield from _of_wrong_type(
@@ -242,19 +235,14 @@ def _why_uncountable(
     tool: ToolFacts, path: Path, countable: frozenset[str], mend: str
 ) -> tuple[str, str] | None:
     """Return what is wrong and what to do instead; None if the path may lead to something countable."""
-    reached = follow(tool.input_schema, path.steps)
+    # What is missing cannot be counted either.
+    reached = follow(tool.input_schema, path.steps, past_null=False)
     if reached is not None and not reached[1]:
         return f"In {tool.name}, {path.text} leads nowhere", "Choose a single value, outside of any list."
     allowed = types(reached[0]) if reached else None
     if not allowed or allowed & countable:
         return None
     return f"In {tool.name}, {path.text} is of the type {' or '.join(sorted(allowed))}", mend
-
-
-def _judged_types(condition: Condition) -> frozenset[str] | None:
-    if condition.op in ("contains", "not_contains"):
-        return frozenset({"string", "array"}) if isinstance(condition.value, str) else frozenset({"array"})
-    return _JUDGES.get(condition.op)
 
 
 def _unknown(survey: Survey, entry: Entry, at: str, path: Path, comes_of: str) -> Iterator[LintFinding]:

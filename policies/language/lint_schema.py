@@ -100,12 +100,16 @@ def but_null(schema: object) -> object:
     return others[0] if len(others) == 1 else schema
 
 
-def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
-    """Return the schema where the steps lead; or (None, False) if a step can only meet the wrong kind."""
+def follow(schema: object, steps: Iterable[Step], *, past_null: bool = True) -> tuple[object, bool] | None:
+    """Return the schema where the steps lead; or (None, False) if a step can only meet the wrong kind.
+
+    `past_null`: a step from null is none of those; what it leads to is missing.
+    """
+    beside = {"null"} if past_null else set[str]()
     for step in steps:
         allowed = types(schema)
         needed = "object" if isinstance(step, str) else "array"
-        if allowed is not None and not allowed & {needed, "null"}:
+        if allowed is not None and not allowed & {needed, *beside}:
             return None, False
         schema = but_null(schema)
         if isinstance(step, str):

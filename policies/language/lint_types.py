@@ -1,10 +1,10 @@
-"""Finds values that an argument may also be in another type: to a rule the text “5” is not the number 5."""
+"""Finds what an argument may also be in another type: to a rule the text “5” is not the number 5."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from .document import Condition, JsonValue
+from .document import Condition, JsonValue, Operator
 from .exact import ExactNumber, exact, exact_text, plain_text
 from .identity import identity_text
 from .lint_schema import follow, may_equal, types
@@ -13,6 +13,22 @@ from .phrases import value_words
 
 # The operators that compare with a value as it is, each with the one that takes several.
 WITH_SEVERAL: Final = {"eq": "in", "in": "in", "neq": "not_in", "not_in": "not_in"}
+NUMBER: Final = frozenset({"number", "integer"})
+_TEXT: Final = frozenset({"string"})
+_SIZED: Final = frozenset({"string", "array", "object"})
+_JUDGES: Final[dict[Operator, frozenset[str]]] = {
+    **dict.fromkeys(("lt", "lte", "gt", "gte"), NUMBER),
+    **dict.fromkeys(("starts_with", "ends_with", "regex", "matches", "under_path", "host_in"), _TEXT),
+    **dict.fromkeys(("length_lte", "length_gte"), _SIZED),
+}
+_NAMED: Final = {
+    "string": "a text",
+    "number": "a number",
+    "integer": "a number",
+    "boolean": "yes or no",
+    "array": "a list",
+    "object": "an object",
+}
 _OF_ELEMENTS: Final = ("contains", "not_contains")
 _MOST_VALUES: Final = 100
 _NUMBER = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,16})?\Z")
@@ -54,11 +70,44 @@ def other_types(
         yield warning(at, "other_type", message)
 
 
+def unjudged_types(
+    survey: Survey, entry: Entry, section: str, at: str, condition: Condition
+) -> Iterator[LintFinding]:
+    """Find an argument that the operator can judge in one of its types and not in another."""
+    judges = judged_types(condition)
+    if judges is None or entry.rule.action == "deny":
+        return
+    for tool in survey.look_at(entry.tools):
+        reached = follow(tool.input_schema, condition.path.steps)
+        allowed = (types(reached[0]) if reached else None) or frozenset()
+        # Null is how a call leaves an optional argument out.
+        odd = sorted(allowed - judges - {"null"})
+        if odd and allowed & judges:
+            alone = section == "require" or len(_beside(entry, at)) == 1
+            kinds = " or ".join(dict.fromkeys(_NAMED[word] for word in odd))
+            message = (
+                f"In {tool.name}, {condition.path.text} may also be {kinds}, which {condition.op} cannot "
+                f"judge: a call with that {'is' if alone else 'can be'} denied. "
+                "Say in on_deny what agents have to send."
+            )
+            yield warning(at, "other_type", message)
+            return
+
+
+def judged_types(condition: Condition) -> frozenset[str] | None:
+    if condition.op in _OF_ELEMENTS:
+        return frozenset({"string", "array"}) if isinstance(condition.value, str) else frozenset({"array"})
+    return _JUDGES.get(condition.op)
+
+
+def _beside(entry: Entry, at: str) -> tuple[Condition, ...]:
+    return next(predicate.conditions for _, of, predicate in entry.asked if at.startswith(f"{of}/"))
+
+
 def _comes_of(entry: Entry, section: str, at: str, condition: Condition) -> str:
     holds = condition.op in ("neq", "not_in", "not_contains")
-    beside = next(len(predicate.conditions) for _, of, predicate in entry.asked if at.startswith(f"{of}/"))
     # Whether the others hold as well is not known.
-    return "meets this" if holds and beside > 1 else _COMES_OF[section, holds]
+    return "meets this" if holds and len(_beside(entry, at)) > 1 else _COMES_OF[section, holds]
 
 
 def twin(value: object) -> str | bool | ExactNumber | None:

@@ -43,7 +43,8 @@ FINDINGS: Final = {
     "type. A warning where it can in other tools of the same rule.",
     "unknown_tool": "Error or warning. The server has no tool of this name.",
     "unknown_argument": "Error or warning. The tool has no such argument, or no such part of one.",
-    "other_type": "Warning. The argument may also be the same value in another type, which is never equal.",
+    "other_type": "Warning. The argument may also be of another type: the same value, which is never equal, "
+    "or one that the operator cannot judge.",
     "constant_predicate": "Warning. According to the tool's schema this is never, or always, true.",
     "shadowed_rule": "Warning. The rule applies to no known tool: others come first.",
     "hide_and_rule": "Warning. A hidden tool has a rule, which is never applied.",

@@ -407,6 +407,33 @@ def test_an_event_says_of_settings_only_what_changed(before: dict[str, object], 
     assert change.more == said
 
 
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ({}, "its URL, on mcp.example"),
+        ({"before": {"upstream_host": "old.example"}}, "its URL, on mcp.example (it was on old.example)"),
+        ({"before": {"upstream_host": "mcp.example"}}, "its URL, still on mcp.example"),
+    ],
+)
+def test_an_event_names_the_host_of_a_url_twice_only_if_it_changed(
+    before: dict[str, object], said: str
+) -> None:
+    details = {"changed": ["upstream_url"], "upstream_host": "mcp.example"}
+    (change,) = changes([AuditEvent(verb="server.changed", details=before | details)])
+    assert change.more == said
+
+
+@pytest.mark.parametrize(
+    ("host", "said"), [("old.example", "it was old.example"), ("hooks.example", "another URL of that host")]
+)
+def test_an_event_of_a_webhook_names_another_host_only_if_there_was_one(host: str, said: str) -> None:
+    event = AuditEvent(
+        verb="webhook.changed", subject_name="hooks.example", details={"before": {"host": host}}
+    )
+    (change,) = changes([event])
+    assert change.more == said
+
+
 def test_events_are_found_by_person_name_id_and_kind(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     bob = signed_in(cast.bob)
     assert "wrote the policy" not in page(bob, EVENTS + "?kind=servers")

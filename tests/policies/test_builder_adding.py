@@ -50,6 +50,40 @@ def test_what_is_added_keeps_the_rule_that_the_tool_followed(fields: dict[str, s
         assert rule["limits"][0] == DAILY
 
 
+ASKED = {"conditions": [{"path": "args.amount", "op": "lte", "value": 5}]}
+FOLLOWED = {"action": "require_approval", "require": [ASKED], "limits": [DAILY]}
+
+
+@pytest.mark.parametrize(
+    ("verb", "kept"),
+    [
+        ("rules", {"require": [ASKED], "limits": [DAILY]}),
+        ("limit", {"limits": [DAILY]}),
+        ("approval", FOLLOWED),
+        ("allow", {}),
+    ],
+)
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"classes": {"Financial": FOLLOWED}},
+        {"tools": {"p*": FOLLOWED}},
+        {"classes": {"Financial": FOLLOWED}, "hide": ["pay"]},
+    ],
+)
+def test_a_verb_begins_with_the_rule_that_the_tool_followed(
+    verb: str, kept: dict[str, Any], parts: dict[str, Any]
+) -> None:
+    assert added(policy(**parts), "/tools/pay", {"do": "verb", "verb": verb}) == kept
+    many = {"do": ["bulk"], "verb": [verb], "rows": ["/tools/pay", "/tools/look"]}
+    assert json.loads(act(policy(**parts), Fields(many), TOOLS))["tools"]["pay"] == kept
+
+
+def test_a_verb_begins_anew_where_the_rule_that_the_tool_followed_lets_nothing_through() -> None:
+    text = policy(classes={"Financial": FOLLOWED | {"action": "deny"}})
+    assert "limits" not in added(text, "/tools/pay", {"do": "verb", "verb": "approval"})
+
+
 def test_a_short_limit_that_is_kept_counts_where_it_counted() -> None:
     short = {"rate_limit": {"max": 5, "window": "day"}}
     fields = {"do": "predicate-add", "section": "require"}

@@ -196,19 +196,69 @@ def test_a_list_that_the_page_no_longer_shows_as_it_is_loses_nothing(value: list
         (("eq", None), "args.force", ("not_in", [None])),
         (("in", [False]), "args.force", ("eq", False)),
         (("eq", False), "args.id", ("eq", False)),
-        (("eq", True), "args.force", ("host_in", [])),
+        (("eq", True), "args.force", ("host_in", ["true"])),
+        (("eq", False), "args.force", ("exists", True)),
         (("exists", False), "args.force", ("eq", "")),
         (("exists", True), "args.force", ("in", [])),
         (("exists", False), "args.id", ("exists", False)),
     ],
 )
-def test_a_yes_or_no_is_kept_where_the_new_operator_takes_it(
+def test_a_yes_or_no_is_kept_where_the_new_operator_or_argument_takes_it(
     before: tuple[str, object], path: str, after: tuple[str, object]
 ) -> None:
-    text = policy("args.force", *before)
+    op, value = after
+    assert asked_with("args.force", before, op, path) == {"path": path, "op": op, "value": value}
+
+
+def asked_with(path: str, before: tuple[str, object], op: str, new_path: str = "") -> dict[str, object]:
+    """The condition after a person chose another operator or argument in the open row."""
+    text = policy(path, *before)
     value = row_of(text).value
     fields = {"do": ["predicate"], "row": ["/tools/find"], "section": ["require"], "index": ["0"]}
-    fields |= {"path": [path], "op": [after[0]], "control": [value.control], "value": [value.text]}
+    fields |= {"path": [new_path or path], "op": [op], "control": [value.control]}
+    fields |= {"value": [value.text], "token-0": [*value.tokens]}
     changed = json.loads(act(text, Fields(fields), [FIND]))["tools"]["find"]["require"][0]["conditions"]
-    assert changed == [{"path": path, "op": after[0], "value": after[1]}]
-    assert type(changed[0]["value"]) is type(after[1])
+    assert len(changed) == 1
+    return dict(changed[0])
+
+
+@pytest.mark.parametrize(
+    ("before", "op", "after"),
+    [
+        (("eq", 5), "starts_with", "5"),
+        (("gte", 2.5), "under_path", "/2.5"),
+        (("in", [5]), "host_in", ["5"]),
+        (("starts_with", "5"), "gte", 5),
+        (("eq", ["a", "b"]), "neq", ["a", "b"]),
+        (("eq", ["a", "b"]), "in", [["a", "b"]]),
+        (("not_in", [["a", "b"]]), "eq", ["a", "b"]),
+        (("length_lte", 5), "eq", ""),
+        (("eq", 5), "length_lte", 0),
+        (("length_lte", 5), "length_gte", 5),
+    ],
+)
+def test_a_value_is_kept_where_another_operator_can_take_it(
+    before: tuple[str, object], op: str, after: object
+) -> None:
+    value = asked_with("args.id", before, op)["value"]
+    assert (type(value), value) == (type(after), after)
+
+
+@pytest.mark.parametrize(
+    ("before", "op", "message"),
+    [
+        (("in", ["a", "b"]), "eq", "“is” compares with one value, and here are 2"),
+        (("host_in", ["a.example", "b.example"]), "ends_with", "“ends with” compares with one value"),
+        (("eq", "abc"), "gte", "“is at least” compares with a number"),
+        (("eq", True), "lt", "“is less than” compares with a number"),
+        (("eq", None), "starts_with", "“starts with” compares with a text"),
+        (("eq", {"k": 1}), "regex", "“contains the pattern” compares with a text"),
+    ],
+)
+def test_an_operator_that_would_lose_the_value_is_refused(
+    before: tuple[str, object], op: str, message: str
+) -> None:
+    with pytest.raises(CannotEdit, match=message):
+        asked_with("args.id", before, op)
+    # Another argument starts with a value of its own.
+    assert asked_with("args.id", before, "eq", "args.name")["op"] == "eq"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from policies.models import PolicyRevision
@@ -9,6 +11,7 @@ from policies.outlook import outlook, tools_of
 from policies.services import publish_policy
 from policies.starts import starts
 from policies.textdiff import text_diff
+from policies.together import together
 from servers.models import Tool
 from tests.cast import Acme, Cast, inside
 
@@ -149,3 +152,22 @@ def test_texts_too_long_to_compare_are_said_to_be() -> None:
 def _before(acme: Acme, live: PolicyRevision) -> str:
     seen = outlook(acme.server, BY_CLASS, live)
     return next(str(row.before) for row in seen.tools if row.tool.name == "create_access_key")
+
+
+def test_a_tool_that_no_longer_shares_its_counter_has_changed(cast: Cast, acme: Acme) -> None:
+    def limited(counter: str) -> dict[str, object]:
+        return {"limits": [{"counter": counter, "window": "day", "max": 5, "scope": "grant"}]}
+
+    def policy(counter: str) -> str:
+        tools = {"create_access_key": limited("keys"), "list_users": limited(counter)}
+        return json.dumps({"version": "1", "default": "deny", "tools": tools})
+
+    with inside(cast.alice):
+        before = PolicyRevision(number=1, text=policy("keys"), document=policy("keys"), classes=[])
+        (stays, moves) = sorted(
+            outlook(acme.server, policy("users"), before).altered, key=lambda row: row.tool.name
+        )
+    assert stays.sharing == ("No longer shares the counter keys with list_users.",)
+    assert moves.sharing == ()
+    (told, _) = together([stays, moves])
+    assert told.sharing == stays.sharing and not told.shows_was and not told.says_too_little

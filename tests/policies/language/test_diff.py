@@ -72,6 +72,59 @@ def test_tools_that_become_callable_are_named_together() -> None:
     assert made.unchanged == ("get_x",)
 
 
+@pytest.mark.parametrize(
+    ("rule", "details"),
+    [
+        ({}, ()),
+        ({"action": "require_approval"}, ()),
+        (
+            {"action": "require_approval", "limits": [MINUTE]},
+            ("At most 30 calls per minute for each grant.",),
+        ),
+    ],
+)
+def test_what_becomes_callable_says_nothing_twice(rule: Any, details: tuple[str, ...]) -> None:
+    (change,) = changes({}, {"tools": {"a": rule}}).looser
+    assert isinstance(change, ReachChange)
+    assert change.details == details
+
+
+SHARED = {"limits": [MINUTE]}
+APART = {"limits": [MINUTE | {"counter": "own"}]}
+
+
+def test_a_tool_that_leaves_a_counter_is_told_of_those_that_stay() -> None:
+    shared, apart = dict.fromkeys("abc", SHARED), {"a": APART, "b": SHARED, "c": SHARED}
+    made = changes({"tools": shared}, {"tools": apart})
+    (stayed,) = [change for change in made.looser if "b" in change.tools]
+    assert (stayed.title, said([stayed])) == (
+        "b and c",
+        [("looser", "No longer shares the counter n with a.")],
+    )
+    back = changes({"tools": apart}, {"tools": shared})
+    (joined,) = back.tighter
+    assert (joined.title, said([joined])) == ("b and c", [("tighter", "Shares the counter n with a now.")])
+    assert made.unchanged == back.unchanged == ("get_x",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"a": SHARED, "b": SHARED}, {"a": {"action": "deny"}, "b": SHARED}),
+        ({"b": SHARED}, {"a": SHARED, "b": SHARED}),
+        ({"a": APART, "b": SHARED}, {"a": SHARED | {"reason": "Ask Alice."}, "b": APART}),
+        (
+            {"a": SHARED, "b": {"limits": [MINUTE | {"scope": "server"}]}},
+            {"a": APART, "b": {"limits": [MINUTE | {"scope": "server"}]}},
+        ),
+        ({"*": {"limits": [MINUTE | {"counter": "{tool}"}]}}, {"*": SHARED}),
+    ],
+)
+def test_a_counter_is_said_to_be_shared_only_where_tools_stay_in_it(old: Any, new: Any) -> None:
+    made = changes({"tools": old}, {"tools": new})
+    assert not [change for change in (*made.looser, *made.tighter) if "hares the counter" in change.sentence]
+
+
 def test_a_tool_that_becomes_callable_says_under_what() -> None:
     (change,) = changes({}, {"tools": {"a": {"limits": [MINUTE]}}}).looser
     assert isinstance(change, ReachChange)

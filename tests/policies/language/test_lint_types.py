@@ -87,6 +87,59 @@ def test_a_value_that_can_come_in_one_type_only_is_not_told(schema: Any, op: str
     }
 
 
+EITHER: dict[str, Any] = {"type": ["string", "integer"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "section", "op", "value", "said"),
+    [
+        (
+            EITHER,
+            "require",
+            "gte",
+            5,
+            "may also be a text, which gte cannot judge: a call with that is denied.",
+        ),
+        ({"anyOf": [TEXT, WHOLE, NOTHING]}, "deny_if", "lt", 5, "may also be a text, which lt cannot judge"),
+        (EITHER, "approve_if", "starts_with", "5", "may also be a number, which starts_with cannot judge"),
+        ({"type": ["string", "array"]}, "require", "contains", 5, "may also be a text, which contains"),
+        (
+            {"type": ["array", "boolean"]},
+            "require",
+            "length_lte",
+            5,
+            "may also be yes or no, which length_lte",
+        ),
+    ],
+)
+def test_a_type_that_the_operator_cannot_judge_is_told(
+    schema: Any, section: str, op: str, value: Any, said: str
+) -> None:
+    ((code, severity, message),) = found({section: [when("args.id", op, value)]}, tool(id=schema))
+    assert (code, severity) == ("other_type", "warning")
+    assert said in message
+    assert found({"action": "deny", section: [when("args.id", op, value)]}, tool(id=schema)) == []
+
+
+def test_what_cannot_be_judged_is_not_always_denied_beside_another_condition() -> None:
+    two = {"conditions": [*when("args.id", "gte", 5)["conditions"], *when("args.n", "eq", "a")["conditions"]]}
+    ((code, _, message),) = found({"deny_if": [two]}, tool(id=EITHER, n=TEXT))
+    assert code == "other_type" and "a call with that can be denied" in message
+
+
+@pytest.mark.parametrize(
+    ("schema", "op", "value"),
+    [
+        ({"type": ["integer", "number", "null"]}, "gte", 5),
+        ({"anyOf": [TEXT, NOTHING]}, "starts_with", "5"),
+        ({"type": ["string", "array"]}, "contains", "5"),
+        ({}, "gte", 5),
+    ],
+)
+def test_a_type_that_the_operator_can_judge_is_not_told(schema: Any, op: str, value: Any) -> None:
+    assert found({"require": [when("args.id", op, value)]}, tool(id=schema)) == []
+
+
 def test_tools_that_take_the_same_value_in_different_types_are_told_from_each_other() -> None:
     rule = {"deny_if": [when("args.id", "eq", "5")]}
     ((code, _, message),) = found(rule, tool("a", id=TEXT), tool("b", id=WHOLE))
@@ -146,6 +199,17 @@ def test_a_limit_whose_path_leads_nowhere_denies_every_call_and_cannot_be_publis
         f"In find, {path} leads nowhere, so every call is denied. Choose a single value, outside of any list."
     )
     assert found(keyed("args.lines[0].sku"), tool(lines=lines, id=TEXT)) == []
+
+
+def test_a_limit_is_told_of_a_list_that_may_also_be_null() -> None:
+    lines = {"type": "array", "items": {"type": "object", "properties": {"id": TEXT}}}
+    ((code, severity, message),) = found(
+        keyed("args.lines.id"), tool(lines={"anyOf": [lines, NOTHING]}), of="find"
+    )
+    assert (code, severity) == ("impossible_operator", "error")
+    assert message.startswith("In find, args.lines.id leads nowhere")
+    inside = {"anyOf": [{"type": "object", "properties": {"id": TEXT}}, NOTHING]}
+    assert found(keyed("args.to.id"), tool(to=inside), of="find") == []
 
 
 def test_one_tool_whose_argument_is_of_another_type_does_not_block_a_condition_for_the_others() -> None:
