@@ -10,11 +10,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.frontend.pages import Site, serving
+from tests.journeys.axe import RULES
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
-
-AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 def _page(title: str, content: str, head: str = "") -> str:
@@ -420,7 +419,7 @@ def test_pages_are_accessible_and_never_wider_than_the_window(
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     opened = context.new_page()
     opened.goto(f"{site.address}{path}")
-    found = Axe().run(opened, options=AXE).response["violations"]
+    found = Axe().run(opened, options=RULES).response["violations"]
     assert [(problem["id"], problem["nodes"][0]["html"]) for problem in found] == []
     assert opened.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     context.close()
