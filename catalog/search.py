@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.http import QueryDict
+from django.http import Http404, QueryDict
 
 from catalog.candidates import (
     Matches,
@@ -100,6 +100,15 @@ class Found:
     pages: int
 
 
+class NoSuchPage(Http404):
+    """No link leads there. Shown as empty, or as another page, it would become an address of its own."""
+
+    def __init__(self, page: int, pages: int) -> None:
+        super().__init__()
+        self.page = page
+        self.pages = pages
+
+
 def read_question(given: QueryDict) -> Asked:
     allowed = {
         "class": set(CLASSES),
@@ -111,9 +120,10 @@ def read_question(given: QueryDict) -> Asked:
         for facet, values in allowed.items()
     }
     chosen["vendor"] = tuple(slug_of(v) for v in given.getlist("vendor")[:3] if v.strip())
+    text = given.get("q", "").replace("\0", "")[:LONGEST_QUESTION].strip()
     page = given.get("page", "1")
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 4 else 1
-    return Asked(given.get("q", "").replace("\0", "")[:LONGEST_QUESTION].strip(), chosen, max(number, 1))
+    number = int(page[:6]) if page.isascii() and page.isdigit() else 1
+    return Asked(text, chosen, max(number, 1))
 
 
 def find(asked: Asked, figures: Mapping[str, Any], read: Reading = as_listed) -> Found:

@@ -16,7 +16,14 @@ class PublicSlugConverter:
         return value
 
 
+class CapitalsConverter(PublicSlugConverter):
+    """The slug of a server typed with capitals, which no slug has."""
+
+    regex = "(?=[a-z0-9-]*[A-Z])[A-Za-z0-9][A-Za-z0-9-]{0,99}"
+
+
 register_converter(PublicSlugConverter, "publicslug")
+register_converter(CapitalsConverter, "capitals")
 
 app_name = "catalog"
 
@@ -34,6 +41,10 @@ urlpatterns = [
     path("tools/<publicslug:server_slug>/", servers.from_its_tools, name="tools"),
     path("tools/<publicslug:server_slug>/<str:tool_slug>.json", tools.tool_json, name="tool-json"),
     path("tools/<publicslug:server_slug>/<str:tool_slug>/", tools.tool, name="tool"),
+    path("servers/<capitals:server_slug>/", servers.in_lower_case),
+    path("servers/<capitals:server_slug>.json", servers.in_lower_case),
+    path("tools/<capitals:server_slug>/", servers.in_lower_case),
+    path("tools/<capitals:server_slug>/<path:rest>", servers.in_lower_case),
     path("attacks/", attacks.index, name="attacks"),
     path("attacks/<slug:key>/", attacks.attack, name="attack"),
     path("glossary/", attacks.glossary, name="glossary"),

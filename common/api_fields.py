@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
 from rest_framework import serializers
 
 from common.ids import parse_public_id, public_id
@@ -34,11 +33,3 @@ class PublicIdField(serializers.Field[UUID, str, str, Any]):
 
 class WrittenJsonField(serializers.JSONField):
     """JSON that is read as text and shown as it is: even for a thousand rows, nothing is parsed."""
-
-
-def uuid_or_404(prefix: str, text: str) -> UUID:
-    """For ids in paths: what is not an id names nothing."""
-    try:
-        return parse_public_id(prefix, text)
-    except ValueError:
-        raise Http404 from None

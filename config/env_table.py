@@ -271,7 +271,8 @@ SETTINGS: list[Setting] = [
         Kind.BOOLEAN,
         "no",
         "Opens /catalogue/reports/ and /catalogue/messages/, where staff (`manage.py staff`) settle reports"
-        " of wrong labels and see what visitors wrote.",
+        " of wrong labels and see what visitors wrote, and /admin/, where they look at accounts and the"
+        " catalogue.",
         "web",
     ),
     Setting("LOG_LEVEL", Kind.TEXT, "info", "debug, info, warning or error.", "all"),

@@ -1,5 +1,6 @@
 """The paths for browsers and API clients. The internal API is not among them: see internal_urls."""
 
+from django.conf import settings
 from django.urls import include, path
 
 from audit.views import onboarding, overview
@@ -34,3 +35,7 @@ urlpatterns = [
     path("api/docs/problems/<slug:kind>/", problem_page, name="api-problem"),
     path("api/v1/", include("config.api_urls")),
 ]
+if settings.ADMIN_ENABLED:
+    from config.admin import site
+
+    urlpatterns.append(path("admin/", site.urls))

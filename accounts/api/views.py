@@ -34,12 +34,12 @@ from accounts.services.keys import create_api_key, revoke_api_key
 from accounts.services.members import change_role, remove_member
 from accounts.services.organizations import rename_organization
 from accounts.services.settings import change_security
-from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Text, token_in_state
 from common.api_lists import ApiList, both_ways
 from common.api_views import ApiView
 from common.drf import shown_once, valid
 from common.ids import public_id
+from common.path_ids import uuid_or_404
 
 Row = TypeVar("Row", Membership, Invitation, ApiKey)
 

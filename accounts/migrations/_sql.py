@@ -115,3 +115,6 @@ CLOSING = [
     "GRANT EXECUTE ON FUNCTION accounts_delete_rows_of(uuid) TO policylayer_app",
     "GRANT DELETE ON accounts_organization TO policylayer_app",
 ]
+
+# Nothing ever writes it, but Django deletes a person's entries with the person.
+LOG_OF_THE_ADMIN = ["GRANT SELECT, DELETE ON django_admin_log TO policylayer_app"]

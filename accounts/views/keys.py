@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -15,7 +15,7 @@ from accounts.permissions import May, may, require
 from accounts.services import create_api_key, revoke_api_key
 from accounts.views.members import member_required
 from common.going_back import back_to, chosen_on
-from common.ids import parse_public_id
+from common.path_ids import uuid_or_404
 from common.refusals import REFUSED, say_in_form
 
 PER_PAGE = 50
@@ -50,11 +50,7 @@ def _make(request: MemberRequest) -> HttpResponse:
 @require_POST
 @member_required
 def revoke_key(request: MemberRequest, key_id: str) -> HttpResponse:
-    try:
-        pk = parse_public_id("key", key_id)
-    except ValueError:
-        raise Http404 from None
-    key = get_object_or_404(ApiKey.objects.visible_to(request.member), pk=pk)
+    key = get_object_or_404(ApiKey.objects.visible_to(request.member), pk=uuid_or_404("key", key_id))
     revoke_api_key(request.member, key)
     messages.success(request, f"The key {key.hint}… no longer works.")
     return back_to(request, "api-keys")

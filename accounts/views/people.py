@@ -20,7 +20,7 @@ from accounts.verification import is_verified
 from accounts.views.members import member_required
 from common.errors import Conflict, InvalidInput, LimitReached
 from common.going_back import back_to, chosen_on
-from common.ids import parse_public_id
+from common.path_ids import uuid_or_404
 from common.refusals import REFUSED, Refusal, say_in_form
 
 PER_PAGE = 25
@@ -95,19 +95,13 @@ def withdraw(request: MemberRequest, invitation_id: str) -> HttpResponse:
 
 
 def _member(request: MemberRequest, member_id: str) -> Membership:
-    try:
-        pk = parse_public_id("mem", member_id)
-    except ValueError:
-        raise Http404 from None
-    return get_object_or_404(Membership.objects.visible_to(request.member).select_related("user"), pk=pk)
+    mine = Membership.objects.visible_to(request.member).select_related("user")
+    return get_object_or_404(mine, pk=uuid_or_404("mem", member_id))
 
 
 def _invitation(request: MemberRequest, invitation_id: str) -> Invitation:
-    try:
-        pk = parse_public_id("inv", invitation_id)
-    except ValueError:
-        raise Http404 from None
-    return get_object_or_404(Invitation.objects.visible_to(request.member), pk=pk)
+    mine = Invitation.objects.visible_to(request.member)
+    return get_object_or_404(mine, pk=uuid_or_404("inv", invitation_id))
 
 
 def _refused(request: MemberRequest, about: str, refused: Conflict | LimitReached) -> HttpResponse:

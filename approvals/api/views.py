@@ -15,11 +15,11 @@ from accounts.models import Membership
 from approvals import services
 from approvals.api.serializers import AnswerInput, ApprovalSerializer, RulesChange, RulesSerializer
 from approvals.models import Approval
-from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text
 from common.api_lists import ApiList, both_ways
 from common.api_views import ApiView
 from common.drf import shown_once, valid
+from common.path_ids import uuid_or_404
 
 State = Approval.State
 

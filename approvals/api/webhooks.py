@@ -16,12 +16,13 @@ from accounts.permissions import May, require
 from accounts.verification import is_verified
 from approvals import webhooks
 from approvals.models import Notice, Webhook
-from common.api_fields import SHOWN_ONCE, PublicIdField, uuid_or_404
+from common.api_fields import SHOWN_ONCE, PublicIdField
 from common.api_filters import Choice, Filter, Flag, Moment
 from common.api_lists import ApiList, both_ways
 from common.api_shown import ShownRow
 from common.api_views import ApiView
 from common.drf import shown_once, valid
+from common.path_ids import uuid_or_404
 
 # Reminders are sent by mail only.
 KINDS = tuple(kind.value for kind in Notice.Kind if kind is not Notice.Kind.REMINDER)

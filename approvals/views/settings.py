@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -22,7 +20,7 @@ from approvals.sending import TAKEN_UP_FOR
 from approvals.services import may_answer_own, possible_approvers, set_approval_rules
 from common.errors import Conflict, LimitReached
 from common.going_back import back_to
-from common.ids import parse_public_id
+from common.path_ids import uuid_or_404
 from common.refusals import REFUSED, Refusal, say_in_form
 
 NEWEST = 30
@@ -126,7 +124,7 @@ def test_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def redeliver(request: MemberRequest, webhook_id: str, delivery_id: str) -> HttpResponse:
-    notice = get_object_or_404(_find(request, webhook_id).notices, pk=_uuid("msg", delivery_id))
+    notice = get_object_or_404(_find(request, webhook_id).notices, pk=uuid_or_404("msg", delivery_id))
     try:
         webhooks.redeliver(request.member, notice)
     except Conflict as refused:
@@ -136,14 +134,7 @@ def redeliver(request: MemberRequest, webhook_id: str, delivery_id: str) -> Http
 
 
 def _find(request: MemberRequest, webhook_id: str) -> Webhook:
-    return get_object_or_404(Webhook.objects.visible_to(request.member), pk=_uuid("whk", webhook_id))
-
-
-def _uuid(prefix: str, text: str) -> UUID:
-    try:
-        return parse_public_id(prefix, text)
-    except ValueError:
-        raise Http404 from None
+    return get_object_or_404(Webhook.objects.visible_to(request.member), pk=uuid_or_404("whk", webhook_id))
 
 
 def _page(

@@ -18,11 +18,12 @@ from audit.figures import outcomes_and_latency, tops
 from audit.kept import read
 from audit.models import DecisionRecord
 from audit.periods import Period, Unit
-from common.api_fields import PublicIdField, uuid_or_404
+from common.api_fields import PublicIdField
 from common.api_filters import Choice, Filter, Id, Moment, Text, asked
 from common.api_lists import ApiList, both_ways, described
 from common.api_shown import ShownRow
 from common.api_views import ApiView
+from common.path_ids import uuid_or_404
 
 
 class DecisionSerializer(ShownRow):

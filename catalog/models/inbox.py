@@ -18,6 +18,7 @@ class ContactMessage(models.Model):
     answered_by = models.CharField(max_length=254, blank=True, db_default="", default="")
 
     class Meta:
+        verbose_name = "message"
         indexes: ClassVar = [
             models.Index(
                 fields=["sent_at"], condition=models.Q(answered_at=None), name="catalog_message_queue"
@@ -48,6 +49,8 @@ class LabelReport(models.Model):
     settled_by = models.CharField(max_length=254, blank=True)
 
     class Meta:
+        verbose_name = "report of a wrong label"
+        verbose_name_plural = "reports of wrong labels"
         indexes: ClassVar = [models.Index(fields=["state", "reported_at"], name="catalog_report_queue")]
 
     def __str__(self) -> str:

@@ -46,6 +46,7 @@ class CatalogServer(models.Model):
     search = SearchVectorField(null=True)
 
     class Meta:
+        verbose_name = "server"
         indexes: ClassVar = [
             GinIndex(fields=["search"], name="catalog_server_search", fastupdate=False),
             models.Index(fields=["vendor", "-tool_count", "slug"], name="catalog_server_of_vendor"),
@@ -121,6 +122,7 @@ class CatalogTool(models.Model):
     search = SearchVectorField(null=True)
 
     class Meta:
+        verbose_name = "tool"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["server", "slug"], name="one_catalog_tool_per_slug"),
         ]
@@ -152,6 +154,8 @@ class SourceCheck(models.Model):
     refused = models.JSONField(default=list, help_text="[[where, why]], the first thousand.")
 
     class Meta:
+        verbose_name = "check of a source"
+        verbose_name_plural = "checks of sources"
         indexes: ClassVar = [models.Index(fields=["source", "-started_at"], name="catalog_check_source")]
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from django.templatetags.static import static
 from django.urls import Resolver404, resolve, reverse
 
 from catalog.forms import LONGEST_ABOUT, ContactForm, stamp
+from catalog.search import NoSuchPage
 from catalog.summary import current
 from common.templatetags._text import visible_plain
 
@@ -44,6 +45,15 @@ def page(
         "ld": [*([_breadcrumbs(steps)] if len(steps) > 1 else []), *ld],
     }
     return render(request, template, {**shared, **context}, status=status)
+
+
+def no_page(request: HttpRequest, none: NoSuchPage) -> HttpResponse:
+    query = request.GET.copy()
+    query["page"] = str(none.pages)
+    last = f"?{query.urlencode()}"
+    del query["page"]
+    context = {"none": none, "first": f"{request.path}?{query.urlencode()}".removesuffix("?"), "last": last}
+    return page(request, "catalog/no_page.html", {**context, "as_json": "", "crumbs": crumbs()}, status=404)
 
 
 def _as_json(request: HttpRequest) -> str:

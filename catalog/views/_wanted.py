@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 
 from catalog import prose
 from catalog.models import CatalogTool
-from catalog.search import CLASSES, SEVERITIES
+from catalog.search import CLASSES, SEVERITIES, NoSuchPage
 from catalog.whole import worst_first
 from catalog.words import slug_asked
 
@@ -87,12 +87,12 @@ def _number(typed: str) -> int:
 
 
 def paged(wanted: Wanted, tools: QuerySet[CatalogTool]) -> tuple[Page, list[CatalogTool]]:
-    """The page and its tools. A page that no link leads to is a 404, so that it never becomes an address."""
+    """The page and its tools. Raises NoSuchPage."""
     found = wanted.of(tools)
     shown = found.count()
     pages = max(ceil(shown / PER_PAGE), 1)
     if wanted.page > pages:
-        raise Http404
+        raise NoSuchPage(wanted.page, pages)
     start = (wanted.page - 1) * PER_PAGE
     here = list(worst_first(found)[start : start + PER_PAGE])
     before = wanted.address(page=wanted.page - 1) if wanted.page > 2 else wanted.address()

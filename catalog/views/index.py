@@ -7,10 +7,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from catalog.models import CatalogServer, CatalogTool
 from catalog.nearmiss import near_miss
 from catalog.public import public_page
-from catalog.search import PER_PAGE, SEVERITIES, Asked, Found, find, read_question
+from catalog.search import PER_PAGE, SEVERITIES, Asked, Found, NoSuchPage, find, read_question
 from catalog.summary import Reading, as_listed, current
 from catalog.views._rows import rows_of
-from catalog.views._shared import crumbs, page
+from catalog.views._shared import crumbs, no_page, page
 
 _RISK = {
     "critical": "One call can be enough to do harm: it removes what may be gone for good, moves money, or "
@@ -26,7 +26,10 @@ _RISK = {
 @public_page
 def index(request: HttpRequest) -> HttpResponse:
     asked = read_question(request.GET)
-    found = on_a_page(find(asked, current().figures), asked)
+    try:
+        found = on_a_page(find(asked, current().figures), asked)
+    except NoSuchPage as none:
+        return no_page(request, none)
     nothing = not found.total and not found.servers
     context = {
         "asked": asked,
@@ -44,9 +47,9 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def on_a_page(found: Found, asked: Asked) -> Found:
-    """A page that no link leads to is a 404; shown, it would say that nothing was found."""
+    """Raises NoSuchPage; shown, such a page would say that nothing was found."""
     if asked.page > found.pages:
-        raise Http404
+        raise NoSuchPage(asked.page, found.pages)
     return found
 
 

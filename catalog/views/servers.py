@@ -11,10 +11,10 @@ from django.utils.http import urlencode
 from catalog.advice import ServerAdvice
 from catalog.models import CatalogServer
 from catalog.public import public_page
-from catalog.search import CLASSES, find_servers
+from catalog.search import CLASSES, NoSuchPage, find_servers
 from catalog.serial import server_facts, tool_facts
 from catalog.views._server import bar, rows_under
-from catalog.views._shared import absolute, crumbs, page
+from catalog.views._shared import absolute, crumbs, no_page, page
 from catalog.views._wanted import facets, paged, read_wanted
 from catalog.whole import Whole, tools_of, whole
 
@@ -30,7 +30,10 @@ def find(slug: str) -> CatalogServer:
 def server(request: HttpRequest, server_slug: str) -> HttpResponse:
     found, wanted = find(server_slug), read_wanted(request.GET)
     known = whole(found)
-    part, here = paged(wanted, tools_of(found).defer(*_NOT_LISTED))
+    try:
+        part, here = paged(wanted, tools_of(found).defer(*_NOT_LISTED))
+    except NoSuchPage as none:
+        return no_page(request, none)
     for tool in here:
         tool.server = found
     context = {
@@ -52,6 +55,13 @@ def server(request: HttpRequest, server_slug: str) -> HttpResponse:
     own = found.get_absolute_url()
     beyond = f"{own}?page={part.number}" if wanted.is_all and part.number > 1 else own
     return page(request, "catalog/server.html", context, about=found.title, canonical=beyond, ld=[_ld(found)])
+
+
+@public_page
+def in_lower_case(request: HttpRequest, server_slug: str, rest: str = "") -> HttpResponse:
+    """An address typed with capitals leads to the one that the server has."""
+    slug = find(server_slug.lower()).slug
+    return redirect(request.get_full_path().replace(server_slug, slug, 1), permanent=True)
 
 
 @public_page

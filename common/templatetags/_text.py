@@ -54,10 +54,14 @@ def _codes_apart(text: str) -> Iterator[tuple[bool, str]]:
 
 def visible_plain(text: str) -> str:
     """As `visible`, on one line, where markup is impossible: titles, options, labels."""
-    line = one_line(text)
-    if hides_nothing(line):
-        return line
-    return "".join(_name(each) if hidden else each for each, hidden in _told_apart(line))
+    return named(one_line(text))
+
+
+def named(text: str) -> str:
+    """As `visible_plain`, but lines stay lines."""
+    if hides_nothing(text):
+        return text
+    return "".join(_name(each) if hidden else each for each, hidden in _told_apart(text))
 
 
 def hides_nothing(text: str) -> bool:

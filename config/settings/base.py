@@ -20,6 +20,8 @@ ALLOWED_HOSTS = list(env.items("ALLOWED_HOSTS")) or [urlsplit(PUBLIC_URL).hostna
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
+    # Without its search for what apps would show: config.admin lists that.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -10,11 +10,11 @@ from rest_framework.response import Response
 
 from accounts.api.authentication import member_of
 from accounts.models import Membership
-from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text, token_in_state
 from common.api_lists import ApiList, both_ways
 from common.api_views import ApiView
 from common.drf import shown_once, valid
+from common.path_ids import uuid_or_404
 from policies.api.serializers import (
     GRANT_STATES,
     GrantChange,

@@ -12,11 +12,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from accounts.api.authentication import member_of
-from common.api_fields import uuid_or_404
 from common.api_filters import Filter, Flag, Id, Moment, Text
 from common.api_lists import ApiList, both_ways
 from common.api_views import ApiView
 from common.drf import etag, etag_of_text, is_of, valid, version_of
+from common.path_ids import uuid_or_404
 from policies.api.serializers import (
     CallInput,
     ConversionSerializer,

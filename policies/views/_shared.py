@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
-from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from common.errors import NotAllowed
-from common.ids import parse_public_id, public_id
+from common.ids import public_id
+from common.path_ids import uuid_or_404
 from common.templatetags.ui import plain
 from policies.language.once import each_text_once
 from policies.models import Grant, Policy, PolicyRevision
@@ -38,7 +37,7 @@ def reads_each_text_once(view: Callable[P, R]) -> Callable[P, R]:
 
 
 def find_server(request: MemberRequest, server_id: str) -> Server:
-    return get_object_or_404(Server.objects.visible_to(request.member), pk=_uuid("srv", server_id))
+    return get_object_or_404(Server.objects.visible_to(request.member), pk=uuid_or_404("srv", server_id))
 
 
 def server_to_choose(request: MemberRequest) -> Server | dict[str, Any]:
@@ -54,7 +53,7 @@ def server_to_choose(request: MemberRequest) -> Server | dict[str, Any]:
 
 def find_policy(request: MemberRequest, policy_id: str) -> Policy:
     mine = Policy.objects.visible_to(request.member).select_related("server", "published_revision")
-    return get_object_or_404(mine, pk=_uuid("pol", policy_id))
+    return get_object_or_404(mine, pk=uuid_or_404("pol", policy_id))
 
 
 def find_revision(request: MemberRequest, policy: Policy, number: int) -> PolicyRevision:
@@ -65,7 +64,7 @@ def find_grant(request: MemberRequest, grant_id: str) -> Grant:
     mine = Grant.objects.visible_to(request.member).select_related(
         "server", "policy__published_revision", "holder__user", "issued_by__user"
     )
-    return get_object_or_404(mine, pk=_uuid("grt", grant_id))
+    return get_object_or_404(mine, pk=uuid_or_404("grt", grant_id))
 
 
 def to_copy(request: MemberRequest) -> list[tuple[str, str]]:
@@ -104,10 +103,3 @@ def typed_version(request: MemberRequest) -> int:
     """Returns 0, which no policy has, for anything that is not a version: the text then counts as stale."""
     typed = request.POST.get("on_top") or request.POST.get("version", "")
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
-
-
-def _uuid(prefix: str, text: str) -> UUID:
-    try:
-        return parse_public_id(prefix, text)
-    except ValueError:
-        raise Http404 from None

@@ -13,12 +13,12 @@ from rest_framework.response import Response
 
 from accounts.api.authentication import member_of
 from accounts.api.idempotency import ANSWERS_AGAIN, Again
-from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Flag, Id, Text
 from common.api_lists import ApiList, both_ways
 from common.api_shown import written
 from common.api_views import ApiView
 from common.drf import etag, valid, version_of
+from common.path_ids import uuid_or_404
 from servers.api.serializers import (
     ScanSerializer,
     ServerChange,

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from accounts.views.members import member_required
-from common.ids import parse_public_id
 from common.near import near_miss
+from common.path_ids import uuid_or_404
 from servers.arguments import arguments_of
 from servers.classing import suggestion
 from servers.models import Server, Severity, Tool, ToolClass, ToolScan
@@ -31,11 +31,7 @@ SEARCHED_FROM = 12
 
 
 def find_server(request: MemberRequest, server_id: str) -> Server:
-    try:
-        pk = parse_public_id("srv", server_id)
-    except ValueError:
-        raise Http404 from None
-    return get_object_or_404(Server.objects.visible_to(request.member), pk=pk)
+    return get_object_or_404(Server.objects.visible_to(request.member), pk=uuid_or_404("srv", server_id))
 
 
 @require_safe

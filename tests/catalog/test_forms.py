@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core import mail
 from django.core.cache import caches
 from django.core.mail.backends.locmem import EmailBackend
-from django.core.management import call_command
 from django.db import ProgrammingError, transaction
 from django.test import Client
 from django.utils import timezone
@@ -23,6 +21,7 @@ from catalog.ingest import Report
 from catalog.models import ContactMessage, LabelReport
 from catalog.tasks import mail_message, sweep_messages
 from config.settings import base
+from tests.accounts.staff import make_staff, show_second_factor
 from tests.cast import Cast
 from tests.catalog.index import index
 from tests.roles import as_owner, as_worker
@@ -211,21 +210,16 @@ def test_a_label_is_chosen_and_not_the_first_of_them_taken(index: Report) -> Non
 
 
 def test_only_staff_see_and_settle_the_queue(
-    index: Report, cast: Cast, signed_in: Callable[[Membership], Client], settings: Any
+    index: Report, cast: Cast, signed_in: Callable[[Membership], Client]
 ) -> None:
-    settings.ADMIN_ENABLED = True
     send(LABEL, "/catalogue/wrong-label/")
     (report,) = LabelReport.objects.all()
     settle = f"/catalogue/reports/{report.pk}/"
-    assert Client().get("/catalogue/reports/").status_code == 302
     for client in (signed_in(cast.alice), signed_in(cast.mallory)):
         assert client.get("/catalogue/reports/").status_code == 404
         assert client.post(settle, {"state": "wrong"}).status_code == 404
-    with as_owner():
-        call_command("staff", "add", cast.dave.user.email)
-    staff = signed_in(cast.dave)
-    assert staff.get("/catalogue/reports/").status_code == 404  # no second factor
-    TOTP.activate(cast.dave.user, generate_totp_secret())
+    make_staff(cast.dave)
+    staff = show_second_factor(signed_in(cast.dave), cast.dave)
     assert "It does." in staff.get("/catalogue/reports/").content.decode()
     assert staff.get(settle).status_code == 405
     assert staff.post(settle, {"state": "nonsense"}).status_code == 404
@@ -233,31 +227,25 @@ def test_only_staff_see_and_settle_the_queue(
     assert staff.post(settle, {"state": "right"}).status_code == 409
     report.refresh_from_db()
     assert (report.state, report.settled_by) == ("wrong", cast.dave.user.email)
-    settings.ADMIN_ENABLED = False
-    assert staff.get("/catalogue/reports/").status_code == 404
 
 
 def test_only_staff_read_messages_and_mark_them_answered(
-    db: None, cast: Cast, signed_in: Callable[[Membership], Client], settings: Any
+    db: None, cast: Cast, signed_in: Callable[[Membership], Client]
 ) -> None:
-    settings.ADMIN_ENABLED = True
     send(message(about="<b>delete_user", message="It is wrong.\n\u202eNot so."))
     send(message(about="", email="second@example.com"))
     with as_owner():
         first = ContactMessage.objects.earliest("pk")
     mark = f"/catalogue/messages/{first.pk}/"
-    assert Client().get("/catalogue/messages/").status_code == 302
     for client in (signed_in(cast.alice), signed_in(cast.mallory)):
         assert client.get("/catalogue/messages/").status_code == 404
         assert client.post(mark).status_code == 404
-    with as_owner():
-        call_command("staff", "add", cast.dave.user.email)
-    staff = signed_in(cast.dave)
-    assert staff.get("/catalogue/messages/").status_code == 404  # no second factor
-    TOTP.activate(cast.dave.user, generate_totp_secret())
+    make_staff(cast.dave)
+    staff = show_second_factor(signed_in(cast.dave), cast.dave)
     page = staff.get("/catalogue/messages/").content.decode()
     assert "2 messages waiting" in page and "No subject" in page
-    assert "<b>" not in page and "\u202e" not in page and "mailto:second@example.com" in page
+    assert "<b>" not in page and "\u202e" not in page and "mailto:second@example.com?" in page
+    assert "mailto:visitor@example.com?subject=Re%3A%20%3Cb%3Edelete_user" in page
     assert staff.get(mark).status_code == 405
     assert staff.post("/catalogue/messages/999999999/").status_code == 404
     assert staff.post(mark).status_code == 302
@@ -267,8 +255,6 @@ def test_only_staff_read_messages_and_mark_them_answered(
     assert first.answered_by == cast.dave.user.email
     page = staff.get("/catalogue/messages/").content.decode()
     assert "1 message waiting" in page and "Answered lately" in page
-    settings.ADMIN_ENABLED = False
-    assert staff.get("/catalogue/messages/").status_code == 404
 
 
 def test_the_site_changes_nothing_of_a_message_but_that_it_was_answered(db: None) -> None:
@@ -278,3 +264,21 @@ def test_the_site_changes_nothing_of_a_message_but_that_it_was_answered(db: None
             ContactMessage.objects.update(**change)
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
         ContactMessage.objects.all().delete()
+
+
+def test_the_queues_of_staff_show_addresses_and_subjects_in_full_and_lead_to_each_other(
+    index: Report, cast: Cast, signed_in: Callable[[Membership], Client]
+) -> None:
+    """On a phone, too: what is cut short there cannot be read in any other way."""
+    long = f"{'a.very.long.name.' * 3}visitor@department.example.com"
+    send(message(email=long, about="A subject " * 9))
+    send(LABEL, "/catalogue/wrong-label/")
+    make_staff(cast.dave)
+    staff = show_second_factor(signed_in(cast.dave), cast.dave)
+    for path, button in (("messages", "Mark as answered"), ("reports", "Label stands")):
+        page = staff.get(f"/catalogue/{path}/").content.decode()
+        assert 'class="line"' not in page and "<table" not in page
+        assert f'{button}<span class="sr-only">' in page
+        assert page.count('<span class="num">1</span>') == 2 and 'href="/admin/"' in page
+        assert f'href="/catalogue/{path}/" aria-current="page"' in page
+    assert long in staff.get("/catalogue/messages/").content.decode()

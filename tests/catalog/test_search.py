@@ -343,3 +343,22 @@ def test_short_words_that_begin_very_many_common_ones_find_what_they_begin(
     for typed in ("co", "co re"):
         found = ask(f"q={typed}")
         assert 50 < found.total < 210 and not found.is_counted and len(found.tools) == 50
+
+
+@pytest.mark.parametrize("page", ["5", "9999", "99999", "1" * 5000])
+@pytest.mark.parametrize("asked", ["", "q=user", "class=Read", "q=nothing-of-the-kind"])
+def test_a_page_that_there_is_not_is_not_found(page: str, asked: str) -> None:
+    fill()
+    for address in ("/catalogue/", "/catalogue.json"):
+        assert Client().get(f"{address}?{asked}&page={page}").status_code == 404
+
+
+def test_a_page_too_far_says_how_many_there_are_and_leads_to_them() -> None:
+    fill()
+    assert Client().get("/catalogue/?class=Write&class=Read&page=1").status_code == 200
+    said = Client().get("/catalogue/?page=9999").content.decode()
+    assert "There is no page 9,999" in said and "This list has 4 pages now." in said
+    assert 'href="/catalogue/">First page</a>' in said and 'href="?page=4">Last page</a>' in said
+    said = Client().get("/catalogue/?q=user&page=7").content.decode()
+    assert "This list has 1 page now." in said and 'href="/catalogue/?q=user">Show the list</a>' in said
+    assert '<meta name="robots" content="noindex">' in said

@@ -215,3 +215,38 @@ def test_a_server_page_says_what_starts_it_unless_it_was_withdrawn(index: Report
 def test_the_json_of_a_server_says_what_its_policy_does(index: Report, client: Client) -> None:
     server = client.get("/servers/awslabs-iam-mcp-server.json").json()
     assert server["policy_does"] == {"needs_approval": 5, "limited": 12, "allowed": 12}
+
+
+@pytest.mark.parametrize(
+    ("typed", "leads_to"),
+    [
+        ("/servers/LARGE/", "/servers/large/"),
+        ("/servers/Large/?q=thing&page=2", "/servers/large/?q=thing&page=2"),
+        ("/servers/Large.json", "/servers/large.json"),
+        ("/tools/larGe/", "/tools/large/"),
+        ("/tools/Large/delete_00/", "/tools/large/delete_00/"),
+        ("/tools/Large/delete_00.json", "/tools/large/delete_00.json"),
+    ],
+)
+def test_an_address_with_capitals_leads_to_the_one_that_the_server_has(
+    large: CatalogServer, client: Client, typed: str, leads_to: str
+) -> None:
+    answer = client.get(typed)
+    assert (answer.status_code, answer.headers["Location"]) == (301, leads_to)
+    assert not answer.cookies
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["/servers/NO-SUCH/", "/servers/Register/", "/tools/NO-SUCH/", "/tools/NO-SUCH/x/", "/servers/NO.json"],
+)
+def test_a_server_that_there_is_not_is_not_found_however_it_is_typed(
+    large: CatalogServer, client: Client, typed: str
+) -> None:
+    assert client.get(typed).status_code == 404
+
+
+def test_a_page_too_far_says_how_many_there_are(large: CatalogServer, client: Client) -> None:
+    said = client.get(f"{LARGE}?page=4").content.decode()
+    assert "There is no page 4" in said and "This list has 3 pages now." in said
+    assert f'href="{LARGE}">First page</a>' in said and 'href="?page=3">Last page</a>' in said

@@ -79,6 +79,7 @@ def ids(cast: Cast, acme: Acme) -> dict[str, str]:
         "invitation_id": invitation.public_id,
         "report_id": "1",
         "message_id": "1",
+        "object_id": str(cast.alice.user.pk),
     }
 
 

@@ -184,6 +184,7 @@ def catalogue(rows_of_the_module: None) -> dict[str, str]:
         "name": "tools-0",
         "report_id": "1",
         "message_id": "1",
+        "object_id": "1",
     }
 
 

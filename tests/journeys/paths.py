@@ -41,6 +41,11 @@ WITHOUT_DATA: Final = (
     "/policies/arrive/?for=awslabs-iam-mcp-server/create_access_key",
     *("/get-started/", "/policies/", "/grants/", "/policies/new/", "/grants/issue/"),
 )
+OF_STAFF: Final = (
+    "accounts/user",
+    *(f"catalog/{name}" for name in ("catalogserver", "catalogtool", "contactmessage", "labelreport")),
+    "catalog/sourcecheck",
+)
 # Routes that do not answer with a page: verbs, fragments, streams, files, and results of sending a form.
 NO_PAGES: Final = {
     *("catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "sitemaps/<str:name>.xml"),
@@ -49,9 +54,14 @@ NO_PAGES: Final = {
     *("attacks.json", "attacks/<slug:key>.json"),
     # Leads to the server.
     "tools/<publicslug:server_slug>/",
+    # Lead to the address in lower case.
+    *("servers/<capitals:server_slug>/", "servers/<capitals:server_slug>.json"),
+    *("tools/<capitals:server_slug>/", "tools/<capitals:server_slug>/<path:rest>"),
     # Only staff see these.
     *("catalogue/reports/", "catalogue/reports/<int:report_id>/"),
     *("catalogue/messages/", "catalogue/messages/<int:message_id>/"),
+    *("admin/", "admin/jsi18n/", "admin/(?P<app_label>accounts|catalog)/$", "admin/(?P<url>.*)$"),
+    *(f"admin/{model}/{page}" for model in OF_STAFF for page in ("", "<path:object_id>/change/")),
     *(
         "healthz",
         "readyz",

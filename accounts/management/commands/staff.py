@@ -1,5 +1,5 @@
-"""Says whose accounts are staff: they settle reports of wrong labels and read what visitors
-wrote, and see nothing of any organization."""
+"""Says whose accounts are staff: they settle reports of wrong labels, read what visitors wrote,
+look at the catalogue and the list of accounts, and see nothing of any organization."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.models import User
 
 
 class Command(BaseCommand):
-    help = "Makes accounts staff, for /catalogue/reports/ and /catalogue/messages/ (ADMIN_ENABLED)."
+    help = "Makes accounts staff, for /catalogue/reports/, /catalogue/messages/ and /admin/ (ADMIN_ENABLED)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
