@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 from uuid import UUID
 
@@ -7,6 +11,28 @@ from accounts.models import AuditEvent, Membership
 
 # The actor in the audit log for commands used by whoever runs the product.
 OPERATOR: Final = "operator"
+_address: Final[ContextVar[str | None]] = ContextVar("address", default=None)
+
+
+@contextmanager
+def acting_from(address: str) -> Iterator[None]:
+    """What is recorded in this block was done from this network address, the client's own."""
+    token = _address.set(readable_address(address))
+    try:
+        yield
+    finally:
+        _address.reset(token)
+
+
+def readable_address(address: str) -> str | None:
+    """None for what is no address: a server on a socket of its machine hears no address."""
+    try:
+        # The database's type knows no zone.
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return str(mapped or found)
 
 
 def record_event(by: Membership, verb: str, subject: str, name: str = "", **details: Any) -> None:
@@ -16,6 +42,7 @@ def record_event(by: Membership, verb: str, subject: str, name: str = "", **deta
         actor_email=by.user.email,
         actor_member_id=by.pk,
         actor_key_id=by.acting_key.pk if by.acting_key else None,
+        address=_address.get(),
         verb=verb,
         subject=subject,
         subject_name=name[:256],

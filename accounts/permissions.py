@@ -30,6 +30,7 @@ class May(StrEnum):
     READ_WEBHOOKS = "Seeing webhooks"
     MANAGE_WEBHOOKS = "Managing webhooks"
     READ_INVITATIONS = "Seeing invitations"
+    READ_ADDRESSES = "Seeing the network addresses in audit events"
     MANAGE_MEMBERS = "Inviting and changing members"
     CHANGE_OWNERS = "Changing owners"
     CHANGE_ORGANIZATION = "Renaming the organization"
@@ -52,6 +53,7 @@ _LEAST: dict[May, Role] = {
     May.READ_WEBHOOKS: Role.ADMIN,
     May.MANAGE_WEBHOOKS: Role.ADMIN,
     May.READ_INVITATIONS: Role.ADMIN,
+    May.READ_ADDRESSES: Role.ADMIN,
     May.MANAGE_MEMBERS: Role.ADMIN,
     May.CHANGE_OWNERS: Role.OWNER,
     May.CHANGE_ORGANIZATION: Role.OWNER,
@@ -78,6 +80,7 @@ _SCOPE: dict[May, str | None] = {
     May.READ_WEBHOOKS: "webhooks:read",
     May.MANAGE_WEBHOOKS: "webhooks:write",
     May.READ_INVITATIONS: "members:read",
+    May.READ_ADDRESSES: "logs:read",
     May.MANAGE_MEMBERS: "members:write",
     May.CHANGE_OWNERS: "members:write",
     May.CHANGE_ORGANIZATION: "organization:write",

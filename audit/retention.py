@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
 
 from accounts.limits import Limit, most
-from accounts.models import Organization
+from accounts.models import AuditEvent, Organization
 from audit import partitions
 from audit.counts import KEPT, USERS_KEPT
 from audit.ingest import COMMIT_ORDER
@@ -88,6 +89,18 @@ def mend_half_hours(now: datetime) -> None:
 def forget_old(now: datetime) -> int:
     """Delete the records that are too old or too many for their organization, and return how many."""
     return sum(_forget(organization, now) for organization in Organization.objects.all())
+
+
+def forget_events(now: datetime) -> int:
+    """Delete audit events that are too old, and return how many."""
+    until = now - timedelta(days=settings.AUDIT_RETENTION_DAYS)
+    forgotten = 0
+    for organization_id in Organization.objects.values_list("pk", flat=True):
+        old = AuditEvent.objects.filter(organization_id=organization_id, at__lt=until).order_by("at")
+        while ids := list(old.values_list("pk", flat=True)[:AT_ONCE]):
+            with transaction.atomic():
+                forgotten += AuditEvent.objects.filter(pk__in=ids)._raw_delete("default")
+    return forgotten
 
 
 def forget_counts(now: datetime) -> None:

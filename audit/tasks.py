@@ -18,5 +18,6 @@ def keep_house() -> None:
         retention.keep_tables(now)
         retention.mend_half_hours(now)
         retention.forget_old(now)
+        retention.forget_events(now)
         retention.forget_counts(now)
         retention.forget_days(now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any, Final, TypeAlias, assert_never
 
 from django.db.models import Q
@@ -52,7 +53,12 @@ class Flag:
     pass
 
 
-Kind: TypeAlias = Id | Choice | Text | Number | Moment | Flag
+@dataclass(frozen=True, slots=True)
+class NetworkAddress:
+    pass
+
+
+Kind: TypeAlias = Id | Choice | Text | Number | Moment | Flag | NetworkAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,8 @@ def value_of(kind: Kind, text: str) -> Any:
             if text not in _FLAGS:
                 raise ValueError("Write true or false.")
             return _FLAGS[text]
+        case NetworkAddress():
+            return _network_address(text)
         case _:
             assert_never(kind)
 
@@ -165,6 +173,8 @@ def schema_of(kind: Kind) -> dict[str, Any]:
             return {"type": "string", "format": "date-time"}
         case Flag():
             return {"type": "boolean"}
+        case NetworkAddress():
+            return {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
         case _:
             assert_never(kind)
 
@@ -178,6 +188,13 @@ def _id(prefix: str, text: str) -> Any:
         return parse_public_id(prefix, text)
     except ValueError:
         raise ValueError(f"This is not an id of the kind {prefix}_…") from None
+
+
+def _network_address(text: str) -> str:
+    try:
+        return str(ip_address(text.partition("%")[0]))
+    except ValueError:
+        raise ValueError("Write an IPv4 or IPv6 address.") from None
 
 
 def _moment(text: str) -> datetime:

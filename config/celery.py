@@ -2,11 +2,13 @@
 the outbox."""
 
 import os
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.exceptions import CPendingDeprecationWarning
+from celery.signals import celeryd_after_setup, celeryd_init
 from django.conf import settings
 
 from config import env
@@ -66,6 +68,10 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "options": options, "last_run_at": _LONG_AGO}
 
 
+# Celery says at each lost connection that this will be the default, even where it is set.
+_CANCELLING = r"\s*In Celery 5\.1 we introduced an optional breaking change"
+
+
 def configure() -> None:
     app.conf.update(
         **_broker(),
@@ -83,6 +89,8 @@ def configure() -> None:
         # Forked processes share a pipe, and one that is killed while reading keeps its lock for ever; they
         # also share the parent's database connections. Threads end together and are restarted together.
         worker_pool="threads",
+        # A thread cannot be cancelled: what runs when the broker is lost runs to its end, and once more.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         timezone="UTC",
@@ -101,6 +109,12 @@ def configure() -> None:
         },
     )
     app.autodiscover_tasks()
+
+
+@celeryd_after_setup.connect
+def _say_nothing_of_the_next_release(**_: Any) -> None:
+    """Once Celery's own logging is set up, which would show the warning again."""
+    warnings.filterwarnings("ignore", _CANCELLING, CPendingDeprecationWarning)
 
 
 @celeryd_init.connect

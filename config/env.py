@@ -65,6 +65,11 @@ def positive(name: str) -> int:
     return integer(name, least=1)
 
 
+def audit_retention(name: str) -> int:
+    """At least as long as any organization keeps its decisions: the two logs explain each other."""
+    return integer(name, least=365, most=36_500)
+
+
 def boolean(name: str) -> bool:
     value = text(name).lower()
     if value in {"1", "yes", "true", "on"}:
@@ -264,6 +269,7 @@ _OWN_READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "CELERY_BROKER_URL": broker,
     "CACHE_URL": broker,
     "LOG_LEVEL": log_level,
+    "AUDIT_RETENTION_DAYS": audit_retention,
     "API_REQUESTS_A_MINUTE": positive,
     "API_REQUESTS_A_MINUTE_UNKNOWN": positive,
 }

@@ -80,6 +80,13 @@ SETTINGS: list[Setting] = [
         "REST requests that one address may send in a minute without a valid key.",
         "web",
     ),
+    Setting(
+        "AUDIT_RETENTION_DAYS",
+        Kind.INTEGER,
+        "400",
+        "For how many days audit events are kept; at least 365, the most that decisions are.",
+        "web, worker",
+    ),
     Setting("DATA_DIR", Kind.TEXT, ".data", "Where everything that must outlive a process is kept.", "all"),
     Setting("PORT", Kind.INTEGER, "8000", "The web port.", "web"),
     Setting(

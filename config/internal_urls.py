@@ -5,13 +5,14 @@ from django.urls import path
 
 from approvals.api import internal as approvals
 from audit.api import internal as audit
-from config import health
+from config import health, metrics
 from gateway_config.api import internal as gateways
 from servers.api import internal as servers
 
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
     path("internal/v1/heads", gateways.heads),
     path("internal/v1/bundles/<uuid:organization_id>/", gateways.bundle),
     path("internal/v1/bundles/<uuid:organization_id>/grants/<str:digest>/", gateways.grants),

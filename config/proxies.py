@@ -8,9 +8,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from accounts.audit import acting_from
+
 
 class TrustedProxies:
-    """Replaces the proxy's address by the client's, so that whatever counts by address counts people.
+    """Replaces the proxy's address by the client's, so that whatever counts by address counts people, and
+    the audit events say where something was done from.
 
     `X-Forwarded-For` grows to the right: each proxy appends the address it was called from. Read from the
     right, the first that is not a trusted proxy is the client; anything further left the client wrote itself.
@@ -23,7 +26,8 @@ class TrustedProxies:
         heard = request.META.get("REMOTE_ADDR", "")
         said = request.META.get("HTTP_X_FORWARDED_FOR", "")
         request.META["REMOTE_ADDR"] = asker(heard, said, settings.TRUSTED_PROXIES)
-        return self.get_response(request)
+        with acting_from(request.META["REMOTE_ADDR"]):
+            return self.get_response(request)
 
 
 def asker(heard: str, said: str, trusted: Iterable[IPv4Network | IPv6Network]) -> str:

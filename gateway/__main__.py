@@ -114,7 +114,7 @@ async def _run(settings: Settings) -> None:
         decisions = DecisionLog(settings.folder / "spool", worker=settings.worker_name)
         stack.callback(decisions.close)
         stack.push_async_callback(decisions.drain, control.records, _LAST_RECORDS_SECONDS)
-        feed = ConfigFeed(control, store, version=VERSION)
+        feed = ConfigFeed(control, store, version=VERSION, trouble=decisions.trouble)
         drift = DriftWatch()
         approvals = await stack.enter_async_context(_approvals(settings, limiter))
         background = (

@@ -51,11 +51,18 @@ class Pace:
 
 class ConfigFeed:
     def __init__(
-        self, control: Control, store: ConfigStore, *, version: str, pace: Pace | None = None
+        self,
+        control: Control,
+        store: ConfigStore,
+        *,
+        version: str,
+        pace: Pace | None = None,
+        trouble: Callable[[], str] = str,
     ) -> None:
         self._control = control
         self._store = store
         self._version = version
+        self._trouble_here = trouble
         self._pace = pace or Pace()
         self._cursor = 0
         self._every_head_at = 0.0
@@ -86,7 +93,7 @@ class ConfigFeed:
                 await _rest(rest)
 
     async def _say_hello(self) -> None:
-        await self._control.hello(Hello(self._version, self._store.high_water()))
+        await self._control.hello(Hello(self._version, self._store.high_water(), self._trouble_here()))
 
     async def _poll_long(self) -> None:
         began = time.monotonic()

@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -24,6 +24,9 @@ _LINGER: Final = 0.1
 _LONGEST_LINGER: Final = 0.5
 _MANY: Final = 50
 _SYNC_EVERY: Final = 1.0
+# An idle gateway learns by itself that its disk is full, and that there is room again.
+_LOOK_EVERY: Final = 5.0
+_REMEMBERED: Final = 2 * _LOOK_EVERY
 # How a call ended is written together with other calls' decisions if any come within this time.
 _SOON: Final = 0.002
 _WRITE_AGAIN: Final = 0.25
@@ -31,6 +34,9 @@ _MOST_LATER: Final = 10_000
 _SHARE_OF_FREE: Final = 3
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 15.0
+
+
+Trouble: TypeAlias = Literal["", "disk", "backlog"]
 
 
 class SendRecords(Protocol):
@@ -55,6 +61,7 @@ class DecisionLog:
         self._more.set()
         self._closed = False
         self._complained_at = float("-inf")
+        self._failed_at = float("-inf")
 
     @property
     def worker(self) -> str:
@@ -65,6 +72,13 @@ class DecisionLog:
     def length(self) -> int:
         """How many records the control plane does not have yet."""
         return sum(spool.length for spool in (*self._earlier, self._spool))
+
+    def trouble(self) -> Trouble:
+        """Why records cannot be written, so that calls are denied; empty: they can."""
+        if self._stuck() or self._loop.time() - self._failed_at < _REMEMBERED:
+            return "disk"
+        # By then, an organization that alone has filled the room is refused more.
+        return "backlog" if (1 + _SHARE_OF_FREE) * self._free() < self._max_bytes else ""
 
     def append_all(self, entries: Sequence[Written]) -> Sequence[bool]:
         """Write all that find room at once; return, for each entry, whether it now outlives this process."""
@@ -102,7 +116,7 @@ class DecisionLog:
     async def ship(self, send: SendRecords) -> None:
         """Send records to the control plane in order, for ever. Each is forgotten once it is stored there."""
         pause = _FIRST_PAUSE
-        keeping = asyncio.create_task(self._keep_synced())
+        beside = [asyncio.create_task(each) for each in (self._keep_synced(), self._keep_looking())]
         try:
             while True:
                 try:
@@ -115,7 +129,8 @@ class DecisionLog:
                 if not progressed:
                     await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads workers, no secret
         finally:
-            keeping.cancel()
+            for task in beside:
+                task.cancel()
 
     async def drain(self, send: SendRecords, seconds: float) -> None:
         """Try to leave nothing behind; what remains is sent after the next start."""
@@ -170,6 +185,7 @@ class DecisionLog:
         try:
             self._spool.append(lines, [entry.organization for entry in entries])
         except OSError as error:
+            self._failed_at = self._loop.time()
             self._complain(str(error))
             return False
         if self._later:
@@ -248,6 +264,15 @@ class DecisionLog:
                 await asyncio.to_thread(self._spool.remember_shipped)
             except OSError as error:
                 _log.error("records cannot be written to the disk of DATA_DIR: %s", error)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._spool.try_disk)
+            except OSError as error:
+                self._failed_at = self._loop.time()
+                self._complain(str(error))
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _name(self, spool: Spool) -> str:
         return f"{self._worker}.{spool.id}"

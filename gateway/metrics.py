@@ -92,6 +92,11 @@ class Metrics:
         )
         yield from _gauge("policylayer_ready", "Whether there is a verified configuration.", int(store.ready))
         yield from _gauge(
+            "policylayer_recording",
+            "Whether calls can be recorded; if not, they are denied.",
+            int(not decisions.trouble()),
+        )
+        yield from _gauge(
             "policylayer_spool_records", "Records not yet at the control plane.", decisions.length
         )
 

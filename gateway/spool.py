@@ -26,6 +26,7 @@ _FRAME: Final = struct.Struct(">II")
 _SEGMENT: Final = ".records"
 _SEGMENT_BYTES: Final = 4 * 1024 * 1024
 _SHIPPED_SEGMENT_BYTES: Final = 256 * 1024
+_TRIED_BYTES: Final = 4 * 1024
 # The latest records are kept in memory too, so that they need not be read back if they are shipped soon.
 _RECENT_BYTES: Final = 4 * 1024 * 1024
 # A new folder after a lost one begins at a later sequence, even where only the worker's name is looked at.
@@ -60,7 +61,8 @@ class _Segment:
 
 
 class Spool:
-    """One folder, written by one process. Only read() and remember_shipped() may run in another thread."""
+    """One folder, written by one process. Only read(), remember_shipped() and try_disk() may run in another
+    thread."""
 
     def __init__(self, folder: Path, *, boot: str) -> None:
         self.id = folder.name
@@ -219,6 +221,14 @@ class Spool:
         segment.path.unlink(missing_ok=True)
         self._size -= segment.size
         self._owners -= segment.owners  # also drops owners with nothing left
+
+    def try_disk(self) -> None:
+        """Raises OSError if the disk takes nothing, in any thread."""
+        tried = self._folder / "tried"
+        try:
+            tried.write_bytes(bytes(_TRIED_BYTES))
+        finally:
+            tried.unlink(missing_ok=True)
 
     def unsynced(self) -> list[int]:
         """Return descriptors of what may not be on the disk itself yet; the caller closes them."""

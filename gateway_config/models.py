@@ -141,6 +141,13 @@ class Worker(models.Model):
     enrolled_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
+    trouble = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why it denies calls, as it said last.",
+    )
     limiter = models.ForeignKey(
         LimiterStore, null=True, blank=True, on_delete=models.SET_NULL, related_name="workers"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from django.db.models import FilteredRelation, Q, QuerySet
 from django.utils import timezone
@@ -23,6 +23,22 @@ BEHIND_AFTER = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a worker denies calls although it has its configuration. The code is the worker's."""
+
+    code: str
+    message: str
+
+
+_TROUBLES: Final = {
+    "disk": "Its disk is full or fails: it cannot record calls, so it denies them.",
+    "backlog": "The room for records that are not yet delivered is nearly used up, so it denies calls, first"
+    " those of the organizations with most records waiting.",
+}
+_UNKNOWN_TROUBLE: Final = "It denies calls; its log says why."
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerState:
     """One worker, as one organization sees it. `gone`: not seen for 15 s; not counted, but still named."""
 
@@ -37,6 +53,7 @@ class WorkerState:
     reason: str
     at: datetime | None
     limits_in_doubt_since: datetime | None
+    trouble: Trouble | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,11 @@ class Rollout:
     @property
     def in_step(self) -> int:
         return self.workers_applied
+
+    @property
+    def denying(self) -> int:
+        """How many of the living workers deny calls although they may have the configuration."""
+        return sum(worker.trouble is not None for worker in self.living)
 
     @property
     def words(self) -> str:
@@ -181,6 +203,7 @@ class _Worker(NamedTuple):
     version: str
     last_seen_at: datetime | None
     doubt_since: datetime | None
+    trouble: str
     revision: int | None
     rejected_revision: int | None
     reason: str | None
@@ -193,16 +216,17 @@ def _workers(asker: Asker) -> QuerySet[Worker, tuple[Any, ...]]:
     workers = Worker.objects.filter(removed_at=None).annotate(mine=mine).order_by("name")
     said = ("mine__revision", "mine__rejected_revision", "mine__reason", "mine__at")
     # The application's role may not read the tokens' hashes.
-    return workers.values_list("name", "version", "last_seen_at", "limiter__doubt_since", *said)
+    return workers.values_list("name", "version", "last_seen_at", "limiter__doubt_since", "trouble", *said)
 
 
-def _one(worker: _Worker, wanted: int | None, gone: datetime) -> WorkerState:
+def _one(worker: _Worker, wanted: int | None, gone_since: datetime) -> WorkerState:
     revision = worker.revision or None
+    gone = worker.last_seen_at is None or worker.last_seen_at <= gone_since
     return WorkerState(
         name=worker.name,
         version=worker.version,
         last_seen_at=worker.last_seen_at,
-        gone=worker.last_seen_at is None or worker.last_seen_at <= gone,
+        gone=gone,
         revision=revision,
         lag=None if wanted is None else max(wanted - (revision or 0), 0),
         applied=wanted is not None and revision is not None and revision >= wanted,
@@ -210,7 +234,13 @@ def _one(worker: _Worker, wanted: int | None, gone: datetime) -> WorkerState:
         reason=worker.reason or "",
         at=worker.at,
         limits_in_doubt_since=worker.doubt_since,
+        # Of a worker that is gone, only the past is known.
+        trouble=None if gone else _trouble(worker.trouble),
     )
+
+
+def _trouble(code: str) -> Trouble | None:
+    return Trouble(code, _TROUBLES.get(code, _UNKNOWN_TROUBLE)) if code else None
 
 
 def _newest(asker: Asker) -> _Bundle | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,7 +28,7 @@ from gateway_config.models import (
     WorkerStatus,
 )
 from gateway_config.services import request_publish
-from gateway_config.wire.messages import Ack, Envelope, Head, HeadsAnswer, SignedBundle
+from gateway_config.wire.messages import Ack, Envelope, Head, HeadsAnswer, Hello, SignedBundle
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +59,12 @@ def worker_of_token(token: str) -> Worker | None:
 
 
 @transaction.atomic
-def note_worker(worker: Worker, version: str, high_water: Mapping[str, int]) -> None:
+def note_worker(worker: Worker, said: Hello) -> None:
     """Notes a sign of life, with the highest revision of each organization that the worker ever took."""
-    Worker.objects.filter(pk=worker.pk).update(last_seen_at=timezone.now(), version=storable(version, 40))
-    marks = {key: mark for key, mark in high_water.items() if 0 < mark <= HIGHEST_MARK}
+    Worker.objects.filter(pk=worker.pk).update(
+        last_seen_at=timezone.now(), version=storable(said.version, 40), trouble=storable(said.trouble, 20)
+    )
+    marks = {key: mark for key, mark in said.high_water.items() if 0 < mark <= HIGHEST_MARK}
     numbers = _numbers_of(_organizations_among(marks))
     for organization_id, number in numbers.items():
         if (mark := marks[str(organization_id)]) > number:

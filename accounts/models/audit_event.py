@@ -17,6 +17,7 @@ class AuditEvent(OrganizationOwned):
     actor_email = models.CharField(max_length=254)
     actor_member_id = models.UUIDField(null=True)
     actor_key_id = models.UUIDField(null=True)
+    address = models.GenericIPAddressField(null=True, help_text="The network address it was done from.")
     verb = models.CharField(max_length=60)
     subject = models.CharField(max_length=60, help_text="Prefixed id of what was changed.")
     subject_name = models.CharField(max_length=256, blank=True)

@@ -12,14 +12,14 @@ from rest_framework.response import Response
 
 from accounts.api.authentication import member_of
 from accounts.models import AuditEvent
-from accounts.permissions import May, may
+from accounts.permissions import May, may, require
 from audit.days import first_of, slices, slices_upwards
 from audit.figures import outcomes_and_latency, tops
 from audit.kept import read
 from audit.models import DecisionRecord
 from audit.periods import Period, Unit
 from common.api_fields import PublicIdField
-from common.api_filters import Choice, Filter, Id, Moment, Text, asked
+from common.api_filters import Choice, Filter, Id, Moment, NetworkAddress, Text, asked
 from common.api_lists import ApiList, both_ways, described
 from common.api_shown import ShownRow
 from common.api_views import ApiView
@@ -79,6 +79,7 @@ class AuditEventSerializer(ShownRow):
         allow_null=True,
         help_text="The API key it was done with; null for what was done in a browser or by the operator.",
     )
+    address = serializers.SerializerMethodField()
 
     class Meta:
         model = AuditEvent
@@ -88,11 +89,16 @@ class AuditEventSerializer(ShownRow):
             "actor_email",
             "actor_member",
             "actor_key",
+            "address",
             "verb",
             "subject",
             "subject_name",
             "details",
         ]
+
+    def get_address(self, event: AuditEvent) -> str | None:
+        """The network address it was done from; null if none was recorded, or if you may not read it."""
+        return event.address if may(self.context["member"], May.READ_ADDRESSES) else None
 
 
 SINCE = Filter("since", Moment(), "At that moment or later.", lookup="at__gte")
@@ -216,6 +222,7 @@ class AuditEvents(ApiList[AuditEvent]):
         Filter("actor", Text(254), "The address of who did it.", lookup="actor_email__iexact"),
         Filter("key", Id("key"), "The API key it was done with.", lookup="actor_key_id"),
         Filter("subject", Text(60), "The id of what was changed."),
+        Filter("address", NetworkAddress(), "The network address it was done from; for admins and owners."),
         SINCE,
         UNTIL,
     )
@@ -223,5 +230,11 @@ class AuditEvents(ApiList[AuditEvent]):
     read_scope = "logs:read"
     queryset = AuditEvent.objects.none()
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "member": member_of(self.request)}
+
     def get_queryset(self) -> QuerySet[AuditEvent]:
-        return AuditEvent.objects.visible_to(member_of(self.request))
+        member = member_of(self.request)
+        if "address" in self.request.query_params:
+            require(member, May.READ_ADDRESSES)
+        return AuditEvent.objects.visible_to(member)

@@ -128,7 +128,7 @@ def acks(request: HttpRequest, worker: Worker) -> HttpResponse:
 @for_workers
 def hello(request: HttpRequest, worker: Worker) -> HttpResponse:
     said = read_message(request, Hello)
-    note_worker(worker, said.version, said.high_water)
+    note_worker(worker, said)
     return answer(HelloAnswer(worker.name))
 
 

@@ -40,8 +40,18 @@ class RevisionWithRollout(RevisionSerializer):
         fields = [*RevisionSerializer.Meta.fields, "rollout"]
 
 
+class TroubleSerializer(serializers.Serializer[Any]):
+    """`disk`: it cannot write its records; `backlog`: too many of them wait to be delivered."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
 class WorkerSerializer(serializers.Serializer[Any]):
-    """A gateway worker as the organization sees it; `gone`: not seen for 15 seconds."""
+    """A gateway worker as the organization sees it; `gone`: not seen for 15 seconds.
+
+    `trouble`: why it denies calls although it has its configuration.
+    """
 
     name = serializers.CharField()
     version = serializers.CharField()
@@ -54,6 +64,7 @@ class WorkerSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
     at = serializers.DateTimeField(allow_null=True)
     limits_in_doubt_since = serializers.DateTimeField(allow_null=True)
+    trouble = TroubleSerializer(allow_null=True)
 
 
 class GivenUp(serializers.Serializer[Any]):

@@ -43,10 +43,14 @@ class Ack(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """`high_water`: by organization, the highest revision that this worker ever took."""
+    """`high_water`: by organization, the highest revision that this worker ever took.
+
+    `trouble`: why this worker denies every call that would have to be recorded; empty: it does not.
+    """
 
     version: str
     high_water: dict[str, int] = msgspec.field(default_factory=dict)
+    trouble: str = ""
 
 
 class HelloAnswer(msgspec.Struct, frozen=True):

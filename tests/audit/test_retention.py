@@ -9,9 +9,11 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
+from django.test import override_settings
 from django.utils import timezone
 
-from accounts.models import Organization, OrganizationLimits
+from accounts.audit import record_event
+from accounts.models import AuditEvent, Organization, OrganizationLimits
 from accounts.tenancy import organization_context
 from audit import partitions, retention
 from audit.counts import KEPT
@@ -216,6 +218,45 @@ def test_the_application_reaches_no_days_table_and_calls_no_housekeeping(acme: A
                 cursor.execute(statement)
     with as_worker(), pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"TABLE {named(NOW)}")
+
+
+@override_settings(AUDIT_RETENTION_DAYS=500)
+def test_audit_events_are_forgotten_after_their_time_in_every_organization_and_in_small_steps(
+    acme: Acme, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+
+    def kept() -> set[str]:
+        with as_owner():
+            return set(AuditEvent.objects.filter(verb__startswith="aged.").values_list("verb", flat=True))
+
+    for member, who in ((cast.alice, "alice"), (cast.mallory, "mallory")):
+        for days in (1, 366, 499, 501, 502, 503, 504, 505):
+            with inside(member):
+                record_event(member, f"aged.{days}.{who}", "org_1")
+            with as_owner():
+                AuditEvent.objects.filter(verb=f"aged.{days}.{who}").update(at=NOW - timedelta(days=days))
+    with as_worker():
+        keep_house()
+        assert retention.forget_events(NOW) == 0
+    assert kept() == {f"aged.{days}.{who}" for days in (1, 366, 499) for who in ("alice", "mallory")}
+
+
+def test_not_even_the_worker_can_delete_what_people_did_within_a_year(acme: Acme, cast: Cast) -> None:
+    for days in (364, 366):
+        with inside(cast.alice):
+            record_event(cast.alice, f"aged.{days}", "org_1")
+        with as_owner():
+            AuditEvent.objects.filter(verb=f"aged.{days}").update(at=NOW - timedelta(days=days))
+    with as_worker():
+        AuditEvent.objects.all()._raw_delete("default")
+    with inside(cast.alice):
+        assert AuditEvent.objects.filter(verb="aged.364").exists()
+        assert not AuditEvent.objects.filter(verb="aged.366").exists()
+    with inside(cast.alice), pytest.raises(DatabaseError), transaction.atomic():
+        AuditEvent.objects.update(verb="x")
+    with inside(cast.alice), pytest.raises(DatabaseError), transaction.atomic():
+        AuditEvent.objects.all()._raw_delete("default")
 
 
 def half_hours() -> tuple[dict[datetime, int], dict[datetime, int]]:

@@ -97,3 +97,20 @@ def test_a_clock_that_was_just_started_leaves_nothing_until_an_hour_is_over() ->
 def test_a_message_that_is_not_json_is_not_read(kind: str) -> None:
     with pytest.raises(ContentDisallowed):
         loads(pickle.dumps({"x": 1}), kind, "binary", accept=app.conf.accept_content)
+
+
+def test_a_lost_broker_is_no_reason_for_celery_to_speak_of_its_next_release() -> None:
+    lost = """
+import warnings
+import config.celery
+from celery import signals
+from celery.exceptions import CPendingDeprecationWarning
+from celery.worker.consumer.consumer import CANCEL_TASKS_BY_DEFAULT
+
+config.celery.app.log.setup("WARNING")
+signals.celeryd_after_setup.send("worker", instance=None, conf=config.celery.app.conf)
+assert config.celery.app.conf.worker_cancel_long_running_tasks_on_connection_loss is False
+warnings.warn(CANCEL_TASKS_BY_DEFAULT, CPendingDeprecationWarning)
+"""
+    ended = subprocess.run([sys.executable, "-W", "default", "-c", lost], capture_output=True, text=True)
+    assert (ended.returncode, "In Celery 5.1" in ended.stdout + ended.stderr) == (0, False), ended.stderr

@@ -72,6 +72,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port
         ("HANDOVER_ADDRESS", "foo", "HANDOVER_ADDRESS must be listeners like"),
         ("HANDOVER_ADDRESS", "10.0.0.1:99999", "HANDOVER_ADDRESS must be listeners like"),
         ("HANDOVER_ADDRESS", "10.0.0.1:81,10.0.0.2:81", "HANDOVER_ADDRESS must be one ip:port, got"),
+        ("AUDIT_RETENTION_DAYS", "364", "AUDIT_RETENTION_DAYS must be a whole number from 365 to"),
         ("API_REQUESTS_A_MINUTE", "0", "API_REQUESTS_A_MINUTE must be a whole number from 1 to"),
         ("API_REQUESTS_A_MINUTE_UNKNOWN", "0", "API_REQUESTS_A_MINUTE_UNKNOWN must be a whole number from 1"),
         ("ADMIN_ENABLED", "maybe", "ADMIN_ENABLED must be yes or no, got `maybe`."),

@@ -56,6 +56,8 @@ def _value(parameter: dict[str, Any]) -> str:
     schema = parameter["schema"].get("items", parameter["schema"])
     if "enum" in schema:
         return str(schema["enum"][0])
+    if {"format": "ipv4"} in schema.get("anyOf", []):
+        return "192.0.2.1"
     if str(schema.get("pattern", "")).startswith("^"):
         return str(schema["pattern"])[1:5] + "0" * 26
     return {"date-time": "2026-01-01T00:00:00Z"}.get(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from ruamel.yaml import YAML
 
+from config.metrics import lines
 from gateway.config_store import ConfigStore
 from gateway.decision_log import DecisionLog
 from gateway.metrics import Metrics
 from gateway_config.wire.signing import VerifyKeys
 from tests.deploy.files import DEPLOY
+from tests.roles import as_worker
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +27,25 @@ def rules() -> list[dict[str, Any]]:
     return found
 
 
-async def test_alerts_ask_for_what_a_gateway_that_has_just_started_already_counts(
-    rules: list[dict[str, Any]], tmp_path: Path
-) -> None:
-    decisions = DecisionLog(tmp_path / "spool", worker="gw-1")
+async def of_a_gateway(folder: Path) -> str:
+    decisions = DecisionLog(folder / "spool", worker="gw-1")
     try:
-        text = Metrics().text(ConfigStore(tmp_path / "config", VerifyKeys({})), decisions)
+        return Metrics().text(ConfigStore(folder / "config", VerifyKeys({})), decisions)
     finally:
         decisions.close()
+
+
+def test_alerts_ask_for_what_a_gateway_and_a_control_plane_that_have_just_started_already_count(
+    db: None, rules: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    text = asyncio.run(of_a_gateway(tmp_path))
+    with as_worker():
+        text += "\n".join(lines(timezone.now())) + "\n"
     declared = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     asked = {name for rule in rules for name in re.findall(r"policylayer_[a-z_]+", rule["expr"])}
     assert {name.removesuffix("_bucket") for name in asked} <= declared
+    for label in {label for rule in rules for label in re.findall(r'{((?:work|state)="\w+")}', rule["expr"])}:
+        assert f"{{{label}}} 0" in text, label
     for code in {code for rule in rules for code in re.findall(r'code="(\w*)"', rule["expr"])}:
         assert f'code="{code}"}} 0\n' in text, code
 

@@ -205,6 +205,8 @@ def test_metrics_are_served_to_those_who_are_named_and_nowhere_unless_asked_for(
     assert "$(POD_IP):9100" in str(said["OWN_LISTENERS"]).split(",")
     rules = of_kind(read, "NetworkPolicy")["gateway"]["spec"]["ingress"]
     assert {"ports": [{"port": 9100, "protocol": "TCP"}], "from": [prometheus]} in rules
+    (internal,) = of_kind(read, "NetworkPolicy")["internal"]["spec"]["ingress"]
+    assert internal["ports"] == [{"port": 8001, "protocol": "TCP"}] and prometheus in internal["from"]
     served = [port for one in of_kind(read, "Service").values() for port in one["spec"]["ports"]]
     assert {"name": "metrics", "port": 9100, "targetPort": "metrics"} in served
 

@@ -297,7 +297,7 @@ async def test_the_control_plane_is_asked_where_and_how_it_listens() -> None:
                 return httpx.Response(204)
 
     async with plane(answer) as control:
-        assert (await control.hello(Hello("1", {ACME: 2}))).worker == "gw-1"
+        assert (await control.hello(Hello("1", {ACME: 2}, "disk"))).worker == "gw-1"
         assert (await control.heads(2, 25)).cursor == 3
         assert (await control.bundle(ACME)).envelope.organization == ACME
         assert (await control.records(b"{}")).through == 9
@@ -309,7 +309,7 @@ async def test_the_control_plane_is_asked_where_and_how_it_listens() -> None:
         ("POST", "/internal/v1/decisions/"),
         ("POST", "/internal/v1/acks/"),
     ]
-    assert msgspec.json.decode(seen[0][2]) == {"version": "1", "high_water": {ACME: 2}}
+    assert msgspec.json.decode(seen[0][2]) == {"version": "1", "high_water": {ACME: 2}, "trouble": "disk"}
 
 
 @pytest.mark.parametrize(

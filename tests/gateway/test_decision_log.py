@@ -185,12 +185,14 @@ async def test_one_organizations_flood_leaves_room_for_the_records_of_others(tmp
         for number in range(10_000):
             append(log, decision(number))
     assert log.length > 1_000
+    assert log.trouble() == "backlog"
     others = msgspec.structs.replace(decision(0), organization="umbra")
     for _ in range(100):
         append(log, others)
     with pytest.raises(NotKept):
         append(log, decision(1))
     await log.drain(ControlPlane(), 60)
+    assert log.trouble() == ""
     append(log, decision(1))
     log.close()
 
@@ -239,6 +241,42 @@ async def test_ends_of_calls_wait_for_a_full_disk_and_stop_new_calls_when_too_ma
     append(log, decision(1))
     await log.drain(control, 60)
     assert control.order == ["c0", "c1", "c2", "c3", "d1"]
+    log.close()
+
+
+async def test_a_full_disk_is_noticed_without_a_call_and_so_is_that_there_is_room_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gateway.decision_log._LOOK_EVERY", 0.01)
+    monkeypatch.setattr("gateway.decision_log._REMEMBERED", 0.05)
+    log = open_log(tmp_path)
+    assert log.trouble() == ""
+    shipping = asyncio.create_task(log.ship(ControlPlane()))
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.spool.Path.write_bytes", full)
+        await eventually(lambda: log.trouble() == "disk")
+    await eventually(lambda: log.trouble() == "")
+    shipping.cancel()
+    assert list((tmp_path / "spool").glob("*/tried")) == []
+    log.close()
+
+
+async def test_a_call_that_could_not_be_recorded_is_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = open_log(tmp_path)
+    append(log, decision(1))
+    assert log.trouble() == ""
+    monkeypatch.setattr("gateway.spool.os.write", full)
+    with pytest.raises(NotKept):
+        append(log, decision(2))
+    assert log.trouble() == "disk"
     log.close()
 
 

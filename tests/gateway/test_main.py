@@ -25,6 +25,7 @@ from gateway_config.wire.messages import (
     BatchAnswer,
     Head,
     HeadsAnswer,
+    Hello,
     HelloAnswer,
     LimiterAnswer,
     LimiterState,
@@ -63,6 +64,7 @@ class _Internal(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path.endswith("/hello/"):
+            self.plane.trouble = msgspec.json.decode(body, type=Hello).trouble
             return self._answer(200, msgspec.json.encode(HelloAnswer("gw-1")))
         if self.path.endswith("/decisions/"):
             batch = msgspec.json.decode(body, type=RecordBatch)
@@ -95,6 +97,7 @@ class Plane:
         self.bundle = bundle
         self.token = new_token(WORKER)
         self.records: list[Any] = []
+        self.trouble: str | None = None
         handler = type("Internal", (_Internal,), {"plane": self})
         self.server = _Server(("127.0.0.1", 0), handler)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
@@ -206,6 +209,7 @@ def test_a_worker_follows_decides_records_and_stops_clean(worker: Worker, plane:
     metrics = worker.get("/metrics", worker.metrics_port).text
     assert 'policylayer_decisions_total{outcome="deny",code="default_deny"} 1' in metrics
     assert "policylayer_ready 1" in metrics
+    assert "policylayer_recording 1" in metrics
     assert "policylayer_config_behind 0" in metrics
     assert 'policylayer_decisions_total{outcome="deny",code="record_unavailable"} 0' in metrics
     assert 'policylayer_refused_total{status="401"} 1' in metrics
@@ -252,6 +256,29 @@ def test_killed_and_without_a_control_plane_it_serves_from_disk_and_ships_later(
         time.sleep(0.05)
     back.go_away()
     assert [record.tool for record in back.records] == ["list_users"]
+
+
+def test_a_worker_that_cannot_record_says_so_to_the_control_plane_and_to_prometheus(
+    worker: Worker, plane: Plane, tmp_path: Path
+) -> None:
+    def told(trouble: str, recording: int) -> bool:
+        metrics = worker.get("/metrics", worker.metrics_port).text
+        return plane.trouble == trouble and f"policylayer_recording {recording}\n" in metrics
+
+    def until_told(trouble: str, recording: int) -> None:
+        for _ in range(600):
+            if told(trouble, recording):
+                return
+            time.sleep(0.1)
+        raise AssertionError(plane.trouble)
+
+    worker.wait_until_ready()
+    until_told("", 1)
+    (spool,) = next(tmp_path.rglob("spool")).iterdir()
+    moved = spool.rename(tmp_path / "moved")
+    until_told("disk", 0)
+    moved.rename(spool)
+    until_told("", 1)
 
 
 def _refused(worker: Worker, **changes: str) -> str:

@@ -19,7 +19,7 @@ from gateway.config_store import ConfigStore
 from gateway_config.closing import KEPT, announce, close_organization, forget_long_closed
 from gateway_config.models import ClosedOrganization, ConfigRevision, NumberFloor, Worker
 from gateway_config.tasks import publish_overdue, signing_key, sweep
-from gateway_config.wire.messages import SignedBundle
+from gateway_config.wire.messages import Hello, SignedBundle
 from gateway_config.wire.signing import SigningKey, VerifyKeys, new_signing_key
 from gateway_config.workers import heads_after, newest_bundle, note_worker
 from tests.cast import Acme, Cast, inside
@@ -109,10 +109,10 @@ def test_what_was_still_on_its_way_when_it_was_closed_is_outnumbered(
     with as_worker():
         sweep()
         first = heads_after(0)
-        note_worker(worker, "1", {str(acme): first.heads[0].revision})
+        note_worker(worker, Hello("1", {str(acme): first.heads[0].revision}))
         sweep()
         assert heads_after(0) == first, "the worker has taken it"
-        note_worker(worker, "1", {str(acme): first.heads[0].revision + 7})
+        note_worker(worker, Hello("1", {str(acme): first.heads[0].revision + 7}))
         sweep()
         again = heads_after(first.cursor).heads
     assert [head.revision for head in again] == [first.heads[0].revision + 8]

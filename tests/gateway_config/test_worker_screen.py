@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from html import unescape
 
 from django.test import Client
@@ -12,6 +13,8 @@ from accounts.models import AuditEvent
 from gateway_config.models import PublishRequest, Worker, WorkerStatus
 from gateway_config.services import deliver
 from gateway_config.tasks import signing_key
+from gateway_config.wire.messages import Hello
+from gateway_config.workers import note_worker
 from tests.cast import Acme, Cast, inside
 from tests.ladder import Door, SignedIn, climb, queries_of
 from tests.roles import as_owner, as_worker
@@ -44,6 +47,41 @@ def test_a_refusal_is_named_with_its_reason(acme: Acme, cast: Cast, signed_in: S
     assert "refused configuration 3" in shown and "the signatureU+202E does not fit" in shown
     assert "gw-&lt;b&gt;1" in shown
     assert "refused" not in unescape(signed_in(cast.mallory).get("/workers/").content.decode())
+
+
+def test_a_gateway_that_denies_calls_for_want_of_a_disk_is_not_shown_as_healthy(
+    acme: Acme, cast: Cast, signed_in: SignedIn, api_key: Callable[..., str]
+) -> None:
+    worker = enrolled("gw-1")
+    with as_worker():
+        deliver(acme.server.organization_id, signing_key())
+        WorkerStatus.objects.create(
+            organization_id=cast.alice.organization_id, worker=worker, revision=1, state="applied"
+        )
+    headers = {"authorization": f"Bearer {api_key(cast.alice)}"}
+
+    def says(trouble: str) -> tuple[str, dict[str, str] | None]:
+        with as_worker():
+            note_worker(worker, Hello("1.2", trouble=trouble))
+        (row,) = Client().get("/api/v1/workers/", headers=headers).json()["results"]
+        return unescape(signed_in(cast.bob).get("/workers/").content.decode()), row["trouble"]
+
+    page, told = says("disk")
+    assert "denies calls" in page and "Its disk is full or fails" in page and "configuration 1<" not in page
+    assert "1 denies calls" in page, "the frame of every page says so, too"
+    assert told == {
+        "code": "disk",
+        "message": "Its disk is full or fails: it cannot record calls, so it denies them.",
+    }
+    page, told = says("of-a-newer-gateway")
+    assert "denies calls" in page and told is not None and told["code"] == "of-a-newer-gateway"
+    page, told = says("")
+    assert "denies calls" not in page and "configuration 1<" in page and told is None
+    says("disk")
+    with as_worker():
+        Worker.objects.update(last_seen_at=timezone.now() - timedelta(minutes=1))
+    page = signed_in(cast.bob).get("/workers/").content.decode()
+    assert "gone" in page and "denies calls" not in page
 
 
 def test_the_table_alone_is_asked_for_again(cast: Cast, signed_in: SignedIn) -> None:
