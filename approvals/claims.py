@@ -48,6 +48,8 @@ TOLD_AGAIN = timedelta(hours=1)
 MOST_NEWS = 1_000
 # Advisory lock, taken before any row lock: nobody who already holds a row lock may wait for it.
 _ONE_BEGINS: Final = 70_238
+# An approval's reference to its organization. Only its check may lock that row: the role that asks may not.
+_TO_ORGANIZATION: Final = "approvals_approval_organization_id_f6537a66_fk_accounts_"
 State = Approval.State
 
 
@@ -184,6 +186,7 @@ def _make(asked: ApprovalAsk, grant: Grant, now: datetime) -> Approval | None:
     Approval.objects.bulk_create([approval], ignore_conflicts=True)
     if not Approval.objects.filter(pk=approval.pk).exists():
         return None
+    _hold_the_organization()
     notices.announce(approval)
     keep([approval])
     return approval
@@ -207,6 +210,16 @@ def _wait_for_ones_turn(organization: UUID) -> None:
     """Let an organization's calls begin to wait one transaction at a time: each counts those before it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_ONE_BEGINS, str(organization)])
+
+
+def _hold_the_organization() -> None:
+    """Hold its key before those of the server and the grant: if it is deleted at this moment, each of the two
+    transactions would wait for the other."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET CONSTRAINTS {_TO_ORGANIZATION} IMMEDIATE")
+    except IntegrityError:
+        raise Refused(404, "there is no such organization any more") from None
 
 
 def _leave_room(grant: Grant) -> None:

@@ -204,6 +204,42 @@ SETTINGS: list[Setting] = [
         "gateway",
     ),
     Setting(
+        "MOST_BODY_BYTES",
+        Kind.INTEGER,
+        "1048576",
+        "The largest body of a request that the gateway accepts, from 16384 to 4194304 bytes.",
+        "gateway",
+    ),
+    Setting(
+        "CLIENT_HEAD_SECONDS",
+        Kind.INTEGER,
+        "10",
+        "How long a client may take to send the head of a request, from 1 to 120.",
+        "gateway",
+    ),
+    Setting(
+        "CLIENT_IDLE_SECONDS",
+        Kind.INTEGER,
+        "75",
+        "How long the gateway keeps a connection on which a client asks for nothing, from 5 to 3600. Behind a"
+        " proxy that keeps connections, longer than the proxy keeps them.",
+        "gateway",
+    ),
+    Setting(
+        "SERVER_ANSWER_SECONDS",
+        Kind.INTEGER,
+        "300",
+        "How long a server may take to begin its answer, from 1 to 3600.",
+        "gateway",
+    ),
+    Setting(
+        "SERVER_IDLE_SECONDS",
+        Kind.INTEGER,
+        "900",
+        "How long a server's stream may be silent, from 30 to 86400.",
+        "gateway",
+    ),
+    Setting(
         "EGRESS_ALLOW_PRIVATE",
         Kind.NETWORKS,
         "",

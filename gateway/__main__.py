@@ -36,6 +36,7 @@ from gateway.limits import Limits
 from gateway.logs import log_to_stdout, tell_of_failures
 from gateway.metrics import Metrics
 from gateway.settings import VERSION, Settings, SettingsInvalid, read_settings
+from gateway.time_of_day import TimeOfDay
 from gateway.used_approvals import UsedApprovals
 
 _log: Final = logging.getLogger("gateway")
@@ -73,12 +74,11 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _limits() -> Limits:
+def _with_files(limits: Limits) -> Limits:
     """Cap connections so that open files suffice for clients, servers and what must always be written."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    plain = Limits()
     most = max(_FEWEST_CONNECTIONS, (files - _FILES_KEPT) // 2)
-    return replace(plain, connections=min(plain.connections, most))
+    return replace(limits, connections=min(limits.connections, most))
 
 
 @contextmanager
@@ -108,7 +108,8 @@ async def _run(settings: Settings) -> None:
     tell_of_failures(asyncio.get_running_loop())
     async with AsyncExitStack() as stack:
         control = await stack.enter_async_context(ControlPlane(settings.control_url, settings.worker_token))
-        store = ConfigStore(settings.folder / "config", settings.verify_keys)
+        time_of_day = TimeOfDay()
+        store = ConfigStore(settings.folder / "config", settings.verify_keys, time_of_day)
         limiter = _limiter(settings)
         stack.push_async_callback(limiter.close)
         decisions = DecisionLog(settings.folder / "spool", worker=settings.worker_name)
@@ -122,11 +123,14 @@ async def _run(settings: Settings) -> None:
             decisions.ship(control.records),
             drift.ship(control.drift),
             store.warm_all(),
+            store.remember_the_time(),
             approvals.run(),
             LimiterWatch(control, limiter).run(),
         )
         await stack.enter_async_context(_beside(background, ending))
-        await stack.enter_async_context(_serving(settings, store, limiter, decisions, drift, approvals))
+        await stack.enter_async_context(
+            _serving(settings, store, limiter, decisions, drift, approvals, time_of_day)
+        )
         collect_less()
         _say_what_serves(settings, store)
         await ending.event.wait()
@@ -203,6 +207,7 @@ async def _serving(
     decisions: DecisionLog,
     drift: DriftWatch,
     approvals: ApprovalsClient,
+    time_of_day: TimeOfDay,
 ) -> AsyncIterator[None]:
     metrics, health = Metrics(), routes(store)
     gateway = Gateway(
@@ -215,13 +220,14 @@ async def _serving(
         hosts=settings.hosts,
         origins=settings.allowed_origins,
         routes=health,
-        limits=_limits(),
+        limits=_with_files(settings.limits),
         observer=metrics,
         drift=drift,
         door=settings.door,
         prefix=settings.path_prefix,
         approvals=approvals,
         hold_open_seconds=settings.approval_hold_seconds,
+        time_of_day=time_of_day,
     )
     store.on_swap(gateway.on_swap)
     async with AsyncExitStack() as stack:

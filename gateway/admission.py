@@ -1,7 +1,6 @@
 """Admits or refuses requests by their head alone. Refusals tell a stranger nothing about anyone."""
 
 import re
-import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeAlias
 
@@ -12,6 +11,7 @@ from gateway.credentials import bearer_digest
 from gateway.hops import HEADER as HOP
 from gateway.hops import Hops
 from gateway.http_messages import HeadMemo, Reply, Request, refusal
+from gateway.time_of_day import TimeOfDay
 from gateway_config.wire.grants import LoadedGrant
 from gateway_config.wire.loader import LoadedOrganization
 
@@ -66,9 +66,11 @@ class Admission:
         origins: frozenset[str],
         routes: Mapping[str, Route],
         hops: Hops,
+        time_of_day: TimeOfDay,
     ) -> None:
         self._config = config
         self._hops = hops
+        self._time = time_of_day
         self._hosts = frozenset(host.lower().encode("latin-1") for host in hosts)
         self._origins = frozenset(origin.lower().encode("latin-1") for origin in origins)
         self._routes = {path.encode(): route for path, route in routes.items()}
@@ -130,7 +132,7 @@ class Admission:
 
     def _admit(self, request: Request, memo: HeadMemo) -> Reply | None:
         version, found = self._config.version, self._config.grant(memo.token)
-        if found is None or _expired(found[1]):
+        if found is None or self._expired(found[1]):
             return self._of_nobody()
         organization, grant = found
         if grant.server != memo.server:
@@ -157,7 +159,7 @@ class Admission:
             return None
         if renewed is None:
             found = self._config.grant(known.token)
-            refused = _UNAUTHORIZED if found is None or _expired(found[1]) else _NOT_FOUND
+            refused = _UNAUTHORIZED if found is None or self._expired(found[1]) else _NOT_FOUND
             return self._readable(refused, request)
         request.admitted = renewed
         return None
@@ -165,10 +167,10 @@ class Admission:
     def renewed(self, known: Admitted) -> Admitted | None:
         """Return what would be admitted now: `known` itself if unchanged, None if no longer admitted."""
         version = self._config.version
-        if known.version == version and (known.grant.expires_at is None or not _expired(known.grant)):
+        if known.version == version and (known.grant.expires_at is None or not self._expired(known.grant)):
             return known
         found = self._config.grant(known.token)
-        if found is None or found[1].server != known.server.id or _expired(found[1]):
+        if found is None or found[1].server != known.server.id or self._expired(found[1]):
             return None
         organization, grant = found
         if organization is known.organization:
@@ -176,6 +178,9 @@ class Admission:
             return known
         server = organization.servers[grant.server]
         return Admitted(known.token, organization, grant, server, known.cors, version)
+
+    def _expired(self, grant: LoadedGrant) -> bool:
+        return grant.expires_at is not None and self._time.now() >= grant.expires_at
 
     def _check_place(self, request: Request, origin: bytes | None) -> Reply | None:
         host = request.headers.get(b"host")
@@ -217,10 +222,6 @@ def _check_shape(request: Request) -> Reply | None:
     if not _JSON_TYPE.fullmatch(headers.get(b"content-type", b"")):
         return refusal("The Content-Type must be application/json.")
     return None
-
-
-def _expired(grant: LoadedGrant) -> bool:
-    return grant.expires_at is not None and time.time() >= grant.expires_at
 
 
 def _cors(origin: bytes | None) -> bytes:

@@ -38,13 +38,22 @@ from gateway.pace import Paces
 from gateway.pipeline import Pipeline, Round
 from gateway.protocol import jsonrpc
 from gateway.protocol.eras import Era, era_of
-from gateway.protocol.methods import FILTER_TOOLS, JUDGE_TOOL, PASS, REFUSE, Verdict, verdict_of
+from gateway.protocol.methods import (
+    FILTER_THINGS,
+    FILTER_TOOLS,
+    JUDGE_TOOL,
+    PASS,
+    REFUSE,
+    Verdict,
+    verdict_of,
+)
 from gateway.refusals import Refusals
 from gateway.relay import Relay
 from gateway.resolver import Resolve, SystemResolver
 from gateway.sharing import LARGE, Sharing
 from gateway.sse_transport import StreamGone, Streams
-from gateway.states import State, States, asking
+from gateway.states import State, States
+from gateway.time_of_day import TimeOfDay
 from gateway.turns import Play, Turns
 from gateway.upstream import Upstreams
 from gateway.upstream_answer import UpstreamError
@@ -93,10 +102,14 @@ class Gateway:
         drift: DriftWatch | None = None,
         approvals: Approvals | None = None,
         hold_open_seconds: float = 0,
+        time_of_day: TimeOfDay | None = None,
     ) -> None:
         self._limits = limits or Limits()
         hops = Hops(keyring)
-        self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {}, hops=hops)
+        self._time = time_of_day or TimeOfDay()
+        self._admission = Admission(
+            config, hosts=hosts, origins=origins, routes=routes or {}, hops=hops, time_of_day=self._time
+        )
         self._rooms = Rooms(self._limits.held_bytes)
         self._open = OpenRequests(self._limits.connections, self._limits.requests_per_grant, self._rooms)
         self._paces = Paces()
@@ -112,7 +125,7 @@ class Gateway:
         self._observer = observer or Unobserved()
         self._refusals = Refusals(self._observer)
         self._sharing = Sharing()
-        self._states = States(self._handles)
+        self._states = States(self._handles, self._time)
         self._carried = Carried(self._handles, self._states)
         self._relay = self._new_relay()
         self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="aside")
@@ -300,8 +313,8 @@ class Gateway:
         else:
             visit.standing = request.method == b"GET"
         visit.lines = upstream_lines(visit, self._handles, self._drift)
-        if verdict is FILTER_TOOLS:
-            visit.lists_tools = True
+        if verdict is FILTER_TOOLS or verdict is FILTER_THINGS:
+            visit.lists_tools, visit.lists_things = verdict is FILTER_TOOLS, verdict is FILTER_THINGS
             return None
         if verdict is PASS or type(message) is not jsonrpc.Request:
             return None
@@ -378,7 +391,8 @@ class Gateway:
         message = visit.message
         if not (visit.opens_pages and ruling.waits and isinstance(message, jsonrpc.Request)):
             return replies.denied(visit, ruling)
-        state = self._states.wrap(visit.admitted, message, asking(visit.decision_id))
+        asking = self._states.asking(visit.decision_id)
+        state = self._states.wrap(visit.admitted, message, asking)
         return replies.opens_page(visit, message, ruling, state)
 
     def _question(self, visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> Pipeline:
@@ -388,13 +402,13 @@ class Gateway:
             visit.arguments = {} if call.arguments is MISSING else call.arguments
             # The page is shown only once: a client that comes back from it is told how things stand.
             if visit.era.modern:
-                visit.opens_pages = asked.shows_pages(message) and not _was_shown(visit)
+                visit.opens_pages = asked.shows_pages(message) and not self._was_shown(visit)
             asker = self._asker(visit)
             is_light = len(visit.exchange.request.body) <= asker.light
             if not is_light and needs_offloading(asker.compiled, call):
                 visit.heavy = True
                 asker = replace(asker, heavy=True)
-            again = None if visit.again is None else _round(visit.again)
+            again = None if visit.again is None else self._round(visit.again)
             return pipeline.tools_call(asker, call, visit.decision_id, again)
         tasks = sorted(set(visit.tasks.values()))
         if verdict is Verdict.JUDGE_TASK:
@@ -408,6 +422,13 @@ class Gateway:
             asker = replace(asker, heavy=True)
         return pipeline.access(asker, things, tasks)
 
+    def _was_shown(self, visit: Visit) -> bool:
+        return visit.again is not None and visit.again.asks and not self._states.expired(visit.again)
+
+    def _round(self, state: State) -> Round | None:
+        over = state.asks or self._states.expired(state)
+        return None if over else Round(state.ticket, state.agreed)
+
     def _asker(self, visit: Visit) -> Asker:
         admitted, tool = visit.admitted, visit.subject or ""
         compiled = self._drift.policy(admitted, tool)
@@ -415,13 +436,13 @@ class Gateway:
         if asker is None or asker.compiled is not compiled:
             asker = admitted.new_asker(tool, compiled, patient=self._waiting.hold_open_seconds > 0)
         visit.tool_digest = asker.tool_digest
-        if time.time() >= admitted.organization.lease.until:
+        if self._time.now() >= admitted.organization.lease.until:
             asker = replace(asker, lease_over=True)
         return replace(asker, patient=False) if visit.opens_pages else asker
 
     async def _pass(self, visit: Visit) -> None:
         """Pass on a request that needs no judging: only a configuration past its lease stops it."""
-        if time.time() >= visit.admitted.organization.lease.until:
+        if self._time.now() >= visit.admitted.organization.lease.until:
             expired = rulings.CONFIGURATION_EXPIRED
             self._refuse(visit, replace(replies.denied(visit, expired), refuses=expired.reason or ""))
             return
@@ -463,14 +484,6 @@ def _verdict(message: jsonrpc.Message, era: Era) -> Verdict:
     if verdict is REFUSE:
         raise _unknown(message, era)
     return verdict
-
-
-def _was_shown(visit: Visit) -> bool:
-    return visit.again is not None and visit.again.asks and not visit.again.expired
-
-
-def _round(state: State) -> Round | None:
-    return None if state.asks or state.expired else Round(state.ticket, state.agreed)
 
 
 def _with_cors(reply: Reply, admitted: Admitted) -> Reply:

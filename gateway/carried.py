@@ -22,7 +22,7 @@ from gateway.protocol.jsonrpc import (
 from gateway.protocol.methods import SUBSCRIBES, TASK_METHODS
 from gateway.protocol.strict_json import Json, NotStrict, encode, parse
 from gateway.protocol.tool_list import lowered
-from gateway.states import States, state_for
+from gateway.states import States
 from gateway.visits import Visit
 
 RELATED_TASK: Final = "io.modelcontextprotocol/related-task"
@@ -152,7 +152,9 @@ class Carried:
         if not visit.decision_id or not (upstream is None or isinstance(upstream, str)):
             return
         number = 1 if earlier is None else earlier.round + 1
-        state = state_for(visit.decision_id, round=number, agreed=visit.agreed, upstream=upstream)
+        state = self._states.next_round(
+            visit.decision_id, round=number, agreed=visit.agreed, upstream=upstream
+        )
         result["requestState"] = self._states.wrap(visit.admitted, request, state)
 
     def _give_tasks(self, visit: Visit, request: Request, result: dict[str, Json]) -> bool:

@@ -128,7 +128,8 @@ class ConfigFeed:
             self._store.filling = self._store.filling or not self._store.enforced()
         if wanted or self._untold_applied() or self._untold_rejected():
             self._work.set()
-        await self._store.contacted({head.organization for head in self._unmatched()} | self._unheard_of())
+        behind = {head.organization for head in self._unmatched()} | self._unheard_of()
+        await self._store.contacted(behind, answer.now)
 
     async def _catch_up(self) -> None:
         """Fetch and apply what is wanted. A bundle that cannot be fetched does not delay the others."""

@@ -34,10 +34,14 @@ class Mark:
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """When the control plane was last heard from, and whose configuration was not the newest then."""
+    """When the control plane was last heard from, and whose configuration was not the newest then.
+
+    `seen`: what time it was when this was written.
+    """
 
     at: float = 0.0
     behind: tuple[str, ...] = ()
+    seen: float = 0.0
 
 
 class ConfigFiles:

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from common.memory import give_back_memory
 from gateway.config_files import ConfigFiles, Contact, Mark, read_bundle
+from gateway.time_of_day import TimeOfDay
 from gateway.token_owners import Beginnings, Owners
 from gateway_config.wire.bundle import Bundle, BundleInvalid
 from gateway_config.wire.codec import decode_bundle, named_parts
@@ -57,14 +58,17 @@ class _State:
 
 
 class ConfigStore:
-    def __init__(self, folder: Path, keys: VerifyKeys) -> None:
+    def __init__(self, folder: Path, keys: VerifyKeys, time_of_day: TimeOfDay | None = None) -> None:
         """Read what is on disk; a file that cannot be used is passed over for the previous one."""
         self._files = ConfigFiles(folder)
         self._keys = keys
         self._one_at_a_time = asyncio.Lock()
+        self._one_contact_at_a_time = asyncio.Lock()
         self._callbacks: list[Swapped] = []
         self._marks: dict[str, Mark] = {}
+        self._time = time_of_day or TimeOfDay()
         self._contact = self._files.contact()
+        self._time.is_at_least(max(self._contact.at, self._contact.seen))
         self._contact_kept_at = 0.0
         self.filling = False
         """True while a worker that held nothing fetches everything: what is unknown now may be known soon."""
@@ -75,9 +79,9 @@ class ConfigStore:
         return bool(self._state.held) and not self.filling
 
     @property
-    def last_contact(self) -> float:
-        """When the control plane was last heard from, in Unix seconds; 0 if never."""
-        return self._contact.at
+    def contact_age(self) -> float:
+        """The seconds since the control plane was last heard from; -1 if it never was."""
+        return self._time.now() - self._contact.at if self._contact.at else -1
 
     @property
     def behind(self) -> int:
@@ -134,16 +138,36 @@ class ConfigStore:
             await asyncio.to_thread(give_back_memory)
         return Ack(organization, revision, "applied")
 
-    async def contacted(self, behind: Collection[str] = ()) -> None:
-        """Note a contact. Renews every lease except where the newest is not enforced here (`behind`)."""
-        now = time.time()
+    async def contacted(self, behind: Collection[str] = (), at: float = 0) -> None:
+        """Note a contact. Renews every lease except where the newest is not enforced here (`behind`).
+
+        `at`: the control plane's own time; 0 if it did not say.
+        """
+        if at:
+            self._time.is_told(at)
+        now = self._time.now()
         for organization, held in self._state.held.items():
-            if organization not in behind:
-                held.lease.until = now + held.envelope.lease_seconds
+            longest = now + held.envelope.lease_seconds
+            # No lease is longer than this, also one that began while the clock ran ahead.
+            held.lease.until = min(held.lease.until, longest) if organization in behind else longest
         self._contact = Contact(now, tuple(behind))
         if time.monotonic() - self._contact_kept_at >= _CONTACT_KEPT_EVERY:
-            self._contact_kept_at = time.monotonic()
-            await asyncio.to_thread(self._files.remember_contact, self._contact)
+            await self._remember()
+
+    async def remember_the_time(self) -> None:
+        """Keep what time it is on disk, for ever: no lease lives longer by a clock set back and a restart."""
+        while True:
+            try:
+                await self._remember()
+            except OSError as error:
+                _log.warning("what time it is cannot be kept on disk: %s", error.strerror)
+            await asyncio.sleep(_CONTACT_KEPT_EVERY)
+
+    async def _remember(self) -> None:
+        self._contact_kept_at = time.monotonic()
+        async with self._one_contact_at_a_time:
+            contact = Contact(self._contact.at, self._contact.behind, self._time.now())
+            await asyncio.to_thread(self._files.remember_contact, contact)
 
     async def warm_all(self) -> None:
         """Compile, ahead of its first use, what was only verified at start."""
@@ -169,7 +193,7 @@ class ConfigStore:
         alone = not fresh.loaded.servers
         await asyncio.to_thread(partial(self._files.keep, envelope, body, parts, alone=alone))
         self._marks[envelope.organization] = Mark(envelope.revision, envelope.hash)
-        lease.until = time.time() + envelope.lease_seconds
+        lease.until = self._time.now() + envelope.lease_seconds
         # Another organization may have fallen back meanwhile; that must not be undone.
         self._swap(state if self._state is before else _with(self._state, fresh))
         self._tell(fresh.loaded)
@@ -257,7 +281,7 @@ class ConfigStore:
         return part
 
     def _lease_from_disk(self, envelope: Envelope) -> Lease:
-        now = time.time()
+        now = self._time.now()
         heard = 0.0 if envelope.organization in self._contact.behind else self._contact.at
         return Lease(min(now, max(envelope.not_before, heard)) + envelope.lease_seconds)
 

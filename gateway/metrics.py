@@ -78,7 +78,7 @@ class Metrics:
         yield from _gauge(
             "policylayer_config_age_seconds",
             "Since the control plane was heard; -1: never.",
-            _age(store.last_contact),
+            store.contact_age,
         )
         yield from _gauge(
             "policylayer_config_revision_age_seconds",

@@ -5,7 +5,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -17,6 +17,7 @@ from common.tls import AuthoritiesUnusable, trusting
 from common.tokens import WORKER, is_well_formed
 from gateway.counters.redis_wire import Address as RedisAddress
 from gateway.handover import Door
+from gateway.limits import Limits
 from gateway_config.wire.signing import KeyInvalid, VerifyKeys
 
 VERSION: Final = "0.1.0"
@@ -60,6 +61,7 @@ class Settings:
     """How long a call that needs approval waits for the control plane."""
     approval_hold_seconds: float
     """The longest that it is then kept waiting for a person."""
+    limits: Limits
     egress: EgressPolicy
     tls: ssl.SSLContext
     """The authorities that servers' certificates may be signed by."""
@@ -96,6 +98,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         shared_port=read.yes("GATEWAY_SHARED_PORT"),
         path_prefix=public.path.rstrip("/"),
         door=door,
+        limits=read.limits(),
         egress=EgressPolicy(read.opened_networks(host, door.address), own, is_ours),
         tls=read.authorities(),
         log_level=read.log_level(),
@@ -128,6 +131,21 @@ class _Reader:
         if not (value.isascii() and value.isdigit() and len(value) <= 9 and least <= int(value) <= most):
             raise SettingsInvalid(f"{name} must be a whole number from {least} to {most}, got `{value}`")
         return int(value)
+
+    def limits(self) -> Limits:
+        plain = Limits()
+
+        def seconds(name: str, default: float, least: int, most: int) -> int:
+            return self.number(name, str(int(default)), least, most)
+
+        return replace(
+            plain,
+            body_bytes=self.number("MOST_BODY_BYTES", str(plain.body_bytes), 16_384, 4_194_304),
+            head_seconds=seconds("CLIENT_HEAD_SECONDS", plain.head_seconds, 1, 120),
+            idle_seconds=seconds("CLIENT_IDLE_SECONDS", plain.idle_seconds, 5, 3_600),
+            answer_seconds=seconds("SERVER_ANSWER_SECONDS", plain.answer_seconds, 1, 3_600),
+            stream_idle_seconds=seconds("SERVER_IDLE_SECONDS", plain.stream_idle_seconds, 30, 86_400),
+        )
 
     def url(self, name: str, default: str) -> SplitResult:
         value = self.text(name, default)

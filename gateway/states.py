@@ -5,7 +5,6 @@ that the next round of a call that was paid for is recognized. A state that was 
 another call, is refused.
 """
 
-import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,8 +14,12 @@ from gateway.admitted import Admitted
 from gateway.handles import Handles
 from gateway.protocol import arguments
 from gateway.protocol.jsonrpc import Request
+from gateway.time_of_day import TimeOfDay
 
 STATE_SECONDS: Final = 900
+# How far the clocks of two gateways may differ. A state that ends later than this allows was made by a clock
+# that ran ahead, and would outlive the memory of its having been spent.
+_SKEW_SECONDS: Final = 60
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
@@ -33,10 +36,6 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     def ticket(self) -> str:
         return f"{self.decision}:{self.round}"
 
-    @property
-    def expired(self) -> bool:
-        return time.time() >= self.expires_at
-
 
 _DECODER: Final = msgspec.json.Decoder(State)
 
@@ -44,6 +43,20 @@ _DECODER: Final = msgspec.json.Decoder(State)
 @dataclass(frozen=True, slots=True)
 class States:
     handles: Handles
+    time_of_day: TimeOfDay
+
+    def next_round(self, decision: str, *, round: int = 1, agreed: str = "", upstream: str | None) -> State:
+        return State(decision, round, self._end(), agreed, False, upstream)
+
+    def asking(self, decision: str) -> State:
+        return State(decision, 0, self._end(), asks=True)
+
+    def expired(self, state: State) -> bool:
+        left = state.expires_at - self.time_of_day.now()
+        return not 0 < left <= STATE_SECONDS + _SKEW_SECONDS
+
+    def _end(self) -> int:
+        return int(self.time_of_day.now()) + STATE_SECONDS
 
     def wrap(self, owner: Admitted, request: Request, state: State) -> str:
         wrapped = self.handles.wrap("state", owner, msgspec.json.encode(state), _call(request))
@@ -58,14 +71,6 @@ class States:
             return None if text is None else _DECODER.decode(text)
         except msgspec.MsgspecError:
             return None  # made by another version of us
-
-
-def state_for(decision: str, *, round: int = 1, agreed: str = "", upstream: str | None = None) -> State:
-    return State(decision, round, int(time.time()) + STATE_SECONDS, agreed, False, upstream)
-
-
-def asking(decision: str) -> State:
-    return State(decision, 0, int(time.time()) + STATE_SECONDS, asks=True)
 
 
 def _call(request: Request) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import re
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -93,7 +94,8 @@ def heads_after(cursor: int) -> HeadsAnswer:
     )
     heads = [(pk, Head(str(organization), number, digest)) for pk, organization, number, digest in found]
     heads += closed_after(after)
-    return HeadsAnswer(max((place for place, _ in heads), default=after), tuple(head for _, head in heads))
+    cursor = max((place for place, _ in heads), default=after)
+    return HeadsAnswer(cursor, tuple(head for _, head in heads), time.time())
 
 
 def _newest_cursor() -> int:

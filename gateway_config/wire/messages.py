@@ -31,8 +31,11 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class HeadsAnswer(msgspec.Struct, frozen=True):
+    """`now`: the control plane's time in unix seconds; 0 from one that does not say."""
+
     cursor: int
     heads: tuple[Head, ...] = ()
+    now: float = 0.0
 
 
 class Ack(msgspec.Struct, frozen=True):

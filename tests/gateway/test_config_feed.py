@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -34,6 +35,7 @@ class Control:
         self.parts: dict[str, bytes] = {}
         self.moved = asyncio.Event()
         self.long_polls_hang = False
+        self.now = 0.0
 
     def publish(self, bundle: SignedBundle) -> None:
         self.published.append(bundle)
@@ -55,7 +57,7 @@ class Control:
         after = cursor if cursor <= len(self.published) else 0
         newest = {bundle.envelope.organization: bundle.envelope for bundle in self.published[after:]}
         heads = tuple(Head(one.organization, one.revision, one.hash) for one in newest.values())
-        return HeadsAnswer(len(self.published), heads)
+        return HeadsAnswer(len(self.published), heads, self.now)
 
     async def bundle(self, organization: str) -> SignedBundle:
         self._fail("bundle")
@@ -257,9 +259,20 @@ async def test_what_the_control_plane_no_longer_knows_is_served_until_its_lease_
         for _ in range(2):
             # In the first round an earlier answer may still have been on its way.
             found[0].lease.until = 0
-            heard = store.last_contact
-            await until(lambda: store.last_contact > heard + 0.2)  # noqa: B023
+            heard = time.time()
+            await until(lambda: time.time() - store.contact_age > heard + 0.2)  # noqa: B023
         assert found[0].lease.until == 0
+
+
+async def test_the_control_planes_time_counts_where_this_clock_is_behind(tmp_path: Path) -> None:
+    control = Control()
+    control.now = time.time() + 7_200
+    async with following(control, tmp_path) as store:
+        control.publish(signed(acme(lease_seconds=300), 1))
+        await until(lambda: store.grant(token_digest(TOKEN)))
+        found = store.grant(token_digest(TOKEN))
+        assert found is not None
+        await until(lambda: found[0].lease.until >= control.now + 300)
 
 
 async def test_a_revoked_token_is_said_plainly_and_once(

@@ -1,11 +1,14 @@
 import base64
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from common.egress import AddressRefused
 from common.tokens import WORKER, new_token
+from config.env_table import SETTINGS
 from gateway.counters.redis_wire import Address
+from gateway.limits import Limits
 from gateway.settings import VERSION, Settings, SettingsInvalid, read_settings
 from gateway_config.wire.signing import SigningKey, new_signing_key
 
@@ -50,6 +53,35 @@ def test_the_door_of_a_worker_is_its_own_in_a_folder_they_share() -> None:
     opened = settings(HANDOVER_ADDRESS="10.0.0.5:8200", EGRESS_ALLOW_PRIVATE="10.0.0.0/8").egress
     with pytest.raises(AddressRefused, match="our own listeners"):
         opened.check("10.0.0.5", 8200)
+
+
+LIMITS = {
+    "MOST_BODY_BYTES": ("body_bytes", 16_384, 4_194_304),
+    "CLIENT_HEAD_SECONDS": ("head_seconds", 1, 120),
+    "CLIENT_IDLE_SECONDS": ("idle_seconds", 5, 3_600),
+    "SERVER_ANSWER_SECONDS": ("answer_seconds", 1, 3_600),
+    "SERVER_IDLE_SECONDS": ("stream_idle_seconds", 30, 86_400),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_of_requests_and_answers_is_set_within_its_bounds(name: str) -> None:
+    field, least, most = LIMITS[name]
+    assert settings().limits == Limits()
+    for value in (least, most):
+        limits = settings(**{name: str(value)}).limits
+        assert asdict(limits) == asdict(Limits()) | {field: value}
+    for malformed in (str(least - 1), str(most + 1), "1e3", "-5", "10.5", "10s"):
+        with pytest.raises(SettingsInvalid, match=f"{name} must be a whole number from {least} to {most}"):
+            settings(**{name: malformed})
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limits_default_in_the_table_is_the_one_in_force(name: str) -> None:
+    (listed,) = [one for one in SETTINGS if one.name == name]
+    field, least, most = LIMITS[name]
+    assert listed.default == f"{getattr(Limits(), field):.0f}"
+    assert f"from {least} to {most}" in listed.description
 
 
 @pytest.mark.parametrize(

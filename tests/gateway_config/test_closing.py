@@ -111,7 +111,7 @@ def test_what_was_still_on_its_way_when_it_was_closed_is_outnumbered(
         first = heads_after(0)
         note_worker(worker, Hello("1", {str(acme): first.heads[0].revision}))
         sweep()
-        assert heads_after(0) == first, "the worker has taken it"
+        assert heads_after(0).heads == first.heads, "the worker has taken it"
         note_worker(worker, Hello("1", {str(acme): first.heads[0].revision + 7}))
         sweep()
         again = heads_after(first.cursor).heads
@@ -136,7 +136,7 @@ def test_another_signing_key_signs_the_closing_again(cast: Cast, published: Conf
         announce(signing_key())
         before = heads_after(0)
         announce(signing_key())
-        assert heads_after(0) == before
+        assert heads_after(0).heads == before.heads
         announce(SigningKey.parse(new_signing_key("next")))
         assert heads_after(before.cursor).heads == before.heads
     assert fetched(acme).envelope.key_id == "next"

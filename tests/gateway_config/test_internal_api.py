@@ -264,8 +264,9 @@ def test_heads_tell_the_newest_of_each_organization(
     assert [(head.organization, head.revision, head.hash) for head in everything.heads] == [
         (str(cast.alice.organization_id), published.number, published.hash)
     ]
-    assert heads(everything.cursor) == HeadsAnswer(everything.cursor)
-    assert heads(2**63 - 1) == everything, "a cursor from before a restore: everything is told again"
+    nothing = heads(everything.cursor)
+    assert (nothing.cursor, nothing.heads) == (everything.cursor, ())
+    assert heads(2**63 - 1).heads == everything.heads, "a cursor from before a restore: all is told again"
 
 
 def test_enrolling_twice_changes_nothing_and_brings_a_removed_worker_back(db: None) -> None:
