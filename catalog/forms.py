@@ -10,6 +10,7 @@ from django.core import signing
 from django.core.validators import validate_email
 
 from catalog.classifier.vocabulary import ToolClass
+from catalog.models import CatalogTool
 from common.mail import can_be_mailed
 
 LONGEST_ABOUT: Final = 200
@@ -68,3 +69,12 @@ class LabelForm(_Visitor):
     why = forms.CharField(
         label="Why", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
+
+    def clean_should_be(self) -> str:
+        should_be = str(self.cleaned_data["should_be"])
+        named = {"server__slug": self.cleaned_data.get("server"), "slug": self.cleaned_data.get("tool")}
+        if CatalogTool.objects.filter(**named, removed_at=None, tool_class=should_be).exists():
+            raise forms.ValidationError(
+                f"{should_be} is the class that it has. Choose the one that it should be."
+            )
+        return should_be

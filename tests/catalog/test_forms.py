@@ -209,6 +209,13 @@ def test_a_label_is_chosen_and_not_the_first_of_them_taken(index: Report) -> Non
     assert not LabelReport.objects.exists()
 
 
+def test_a_label_that_a_tool_has_is_no_report(index: Report) -> None:
+    answer = send({**LABEL, "should_be": "Read"}, "/catalogue/wrong-label/")
+    assert answer.status_code == 422 and "It does." in answer.content.decode(), "what was typed stays"
+    assert "Read is the class that it has. Choose the one that it should be." in answer.content.decode()
+    assert not LabelReport.objects.exists()
+
+
 def test_only_staff_see_and_settle_the_queue(
     index: Report, cast: Cast, signed_in: Callable[[Membership], Client]
 ) -> None:
