@@ -17,8 +17,6 @@ from servers.models import ToolScan
 from tests.cast import Acme
 from tests.roles import as_owner, as_worker
 
-NOW = timezone.now()
-
 
 def asked() -> tuple[str, dict[str, float]]:
     with as_worker():
@@ -32,36 +30,36 @@ def asked() -> tuple[str, dict[str, float]]:
 
 @pytest.mark.urls("config.internal_urls")
 def test_what_waits_is_counted_with_the_age_of_the_oldest_and_so_is_what_was_given_up(acme: Acme) -> None:
-    organization = acme.server.organization_id
+    organization, now = acme.server.organization_id, timezone.now()
     with as_owner():
         PublishRequest.objects.all().delete()
         ToolScan.objects.all().delete()
         for hours in (1, 2):
             PublishRequest.objects.create(
-                organization_id=organization, created_at=NOW - timedelta(hours=hours)
+                organization_id=organization, created_at=now - timedelta(hours=hours)
             )
-        PublishRequest.objects.create(organization_id=organization, dead_at=NOW)
-        PublishRequest.objects.create(organization_id=organization, done_at=NOW)
-        for state, ended in (("waiting", None), ("failed", NOW), ("failed", NOW - timedelta(hours=2))):
+        PublishRequest.objects.create(organization_id=organization, dead_at=now)
+        PublishRequest.objects.create(organization_id=organization, done_at=now)
+        for state, ended in (("waiting", None), ("failed", now), ("failed", now - timedelta(hours=2))):
             ToolScan.objects.create(
                 organization_id=organization,
                 server=acme.server,
                 state=state,
-                started_at=NOW - timedelta(hours=3),
+                started_at=now - timedelta(hours=3),
                 finished_at=ended,
             )
         webhook = Webhook.objects.create(
             organization_id=organization, url="https://hooks.example.com/", sealed_secret="x"
         )
-        Notice.objects.create(organization_id=organization, kind="webhook.test", webhook=webhook, due_at=NOW)
+        Notice.objects.create(organization_id=organization, kind="webhook.test", webhook=webhook, due_at=now)
         Notice.objects.create(
             organization_id=organization,
             kind="webhook.test",
             webhook=webhook,
-            due_at=timezone.now() + timedelta(hours=1),
+            due_at=now + timedelta(hours=1),
         )
         Notice.objects.create(
-            organization_id=organization, kind="approval.requested", state="failed", ended_at=NOW
+            organization_id=organization, kind="approval.requested", state="failed", ended_at=now
         )
     text, numbers = asked()
     assert {name: value for name, value in numbers.items() if "work_waiting" in name} == {
@@ -81,7 +79,13 @@ def test_what_waits_is_counted_with_the_age_of_the_oldest_and_so_is_what_was_giv
 def test_gateways_that_are_gone_behind_or_deny_calls_are_counted(acme: Acme) -> None:
     organization = acme.server.organization_id
     now = timezone.now() + timedelta(minutes=2)  # however long the test takes, they are living
-    seen = {"in-step": now, "behind": now, "denying": now, "gone": NOW - timedelta(minutes=1), "never": None}
+    seen = {
+        "in-step": now,
+        "behind": now,
+        "denying": now,
+        "gone": timezone.now() - timedelta(minutes=1),
+        "never": None,
+    }
     with as_owner():
         for name, at in seen.items():
             Worker.objects.create(name=name, token_hash=name.ljust(64, "0"), last_seen_at=at)
@@ -95,7 +99,7 @@ def test_gateways_that_are_gone_behind_or_deny_calls_are_counted(acme: Acme) -> 
     states = {"living": 3, "gone": 1, "behind": 0, "denying": 1}
     assert {state: asked()[1][f'policylayer_gateways{{state="{state}"}}'] for state in states} == states
     with as_owner():
-        ConfigRevision.objects.update(created_at=NOW - timedelta(minutes=1))
+        ConfigRevision.objects.update(created_at=timezone.now() - timedelta(minutes=1))
     assert asked()[1]['policylayer_gateways{state="behind"}'] == 1
 
 

@@ -179,6 +179,7 @@ def catalogue(rows_of_the_module: None) -> dict[str, str]:
     return {
         "server_slug": "hostile-server",
         "tool_slug": tool.slug,
+        "rest": tool.slug.upper() + "/",
         "level": "critical",
         "key": "prompt-injection",
         "name": "tools-0",
