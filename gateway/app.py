@@ -38,15 +38,7 @@ from gateway.pace import Paces
 from gateway.pipeline import Pipeline, Round
 from gateway.protocol import jsonrpc
 from gateway.protocol.eras import Era, era_of
-from gateway.protocol.methods import (
-    FILTER_THINGS,
-    FILTER_TOOLS,
-    JUDGE_TOOL,
-    PASS,
-    REFUSE,
-    Verdict,
-    verdict_of,
-)
+from gateway.protocol.methods import FILTER_TOOLS, JUDGE_TOOL, PASS, REFUSE, Verdict, verdict_of
 from gateway.refusals import Refusals
 from gateway.relay import Relay
 from gateway.resolver import Resolve, SystemResolver
@@ -313,8 +305,8 @@ class Gateway:
         else:
             visit.standing = request.method == b"GET"
         visit.lines = upstream_lines(visit, self._handles, self._drift)
-        if verdict is FILTER_TOOLS or verdict is FILTER_THINGS:
-            visit.lists_tools, visit.lists_things = verdict is FILTER_TOOLS, verdict is FILTER_THINGS
+        if verdict is FILTER_TOOLS:
+            visit.lists_tools = True
             return None
         if verdict is PASS or type(message) is not jsonrpc.Request:
             return None

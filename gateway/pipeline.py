@@ -39,7 +39,7 @@ from gateway.effects import (
     Spend,
     Unused,
 )
-from gateway.things import may_be_denied_otherwise
+from gateway.protocol.uris import has_another_spelling, is_read_in_part
 from gateway_config.wire.approvals import ClaimAnswer
 from policies.language.decide import decide, decide_tool, names_exactly
 from policies.language.decision import (
@@ -55,6 +55,7 @@ from policies.language.decision import (
 from policies.language.document import Scope
 from policies.language.effects import Effect as ToolEffect
 from policies.language.effects import effects
+from policies.language.respelt import reading
 from policies.language.rules_digest import rules_digest
 from policies.language.twins import has_twin
 
@@ -63,6 +64,7 @@ Pipeline: TypeAlias = Generator[Effect, Answer, Ending]
 _DENY: Final = Outcome.DENY
 # Others wait while a message's URIs are read: at most this many characters in all, and nanoseconds for each.
 _MOST_READ: Final = 16_384
+_LONGEST_LOOK_UP: Final = 1_000_000
 _NOT_EVEN_THERE: Final = frozenset({"no_policy", "hidden", "default_deny"})
 
 
@@ -240,7 +242,7 @@ def access(asker: Asker, things: Sequence[ResourceRead | PromptGet], tasks: Sequ
     much = sum(len(thing.uri) for thing in things if isinstance(thing, ResourceRead)) > _MOST_READ
     for thing, decision in zip(things, (yield from _decided(asker, things)), strict=True):
         ruling = rulings.of_decision(decision)
-        if ruling.allowed and may_be_denied_otherwise(asker.compiled, thing, much=much):
+        if ruling.allowed and _may_be_denied_otherwise(asker, thing, much=much):
             ruling = rulings.RESPELT
         if not ruling.allowed:
             return (yield from refuse(ruling))
@@ -302,6 +304,24 @@ def _is_missing(asker: Asker, tool: str, decision: Decision) -> bool:
 def _has_twin(asker: Asker, call: ToolCall) -> bool:
     applies = None if asker.compiled is None else asker.compiled.applies_to(call.tool)
     return applies is not None and has_twin(applies.sources.names, call.arguments)
+
+
+def _may_be_denied_otherwise(asker: Asker, thing: ResourceRead | PromptGet, *, much: bool) -> bool:
+    """Names are compared as they are written, but the server may read this as another spelling of one that is
+    denied or is not among the allowed. `much`: there is more than may be read while others wait."""
+    if asker.compiled is None or not isinstance(thing, ResourceRead):
+        return False
+    access = asker.compiled.resources
+    if access is None:
+        return False
+    if is_read_in_part(thing.uri):
+        return True
+    if access.deny_respelt is None:
+        return False
+    if much or has_another_spelling(thing.uri):
+        return True
+    denied, uri = access.deny_respelt, reading(thing.uri)
+    return denied.index.nanoseconds(len(uri)) > _LONGEST_LOOK_UP or denied.first_match(uri) is not None
 
 
 def _reserve(asker: Asker, quotas: Sequence[TakeQuota]) -> Reserve:

@@ -24,12 +24,10 @@ from gateway.protocol.answers import LongAnswer, Nonsense, check_answer, check_t
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EventStream, EventTooLarge
 from gateway.protocol.strict_json import Json, NotStrict, encode
-from gateway.protocol.thing_list import may_hold_things, without_hidden
 from gateway.protocol.tool_list import ListTooLong, filtered, lowered, names_tools
 from gateway.replies import EVENT_STREAM, JSON, NO_STORE, upstream_failed
 from gateway.sharing import LARGE, Sharing
 from gateway.sse_transport import Streams
-from gateway.things import hides_things, shown_by
 from gateway.upstream import Pool, Upstreams
 from gateway.upstream_answer import (
     CLIENT_GONE,
@@ -271,8 +269,7 @@ class Relay:
 
     async def _json(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         body, most = answer.arrived(), self._limits.list_bytes
-        lists = visit.lists_tools or visit.lists_things
-        if body is None and lists:
+        if body is None and visit.lists_tools:
             # A longer list would not be looked through, so no more than that is even taken in.
             body = await answer.whole(most, visit.opened.hold)
         if body is None:
@@ -294,12 +291,11 @@ class Relay:
         message = visit.message
         try:
             # Parsing a long answer that is not a list would hold up others for nothing.
-            lists = visit.lists_tools or visit.lists_things
-            if type(message) is Request and (lists or len(body) <= self._limits.collected_bytes):
+            if type(message) is Request and (visit.lists_tools or len(body) <= self._limits.collected_bytes):
                 check_answer(body, message.id)
             else:
                 check_text(body)
-            rewritten = self._rewritten(visit, body) if _may_need_rewriting(body) or lists else None
+            rewritten = self._rewritten(visit, body) if _may_need_rewriting(body) else None
             body = body if rewritten is None else rewritten
         except (Nonsense, NotStrict, ListTooLong) as problem:
             raise why_broken(answer, problem) from None
@@ -346,7 +342,7 @@ class Relay:
         return EventStream(
             wrap_id=lambda handle: self._handles.wrap("event", visit.admitted, handle),
             rewrite_data=lambda data: self._rewritten(visit, data),
-            may_need_it=_may_need_any_rewriting if _may_list_things(visit) else _may_need_rewriting,
+            may_need_it=_may_need_rewriting,
             max_event=self._limits.answer_bytes,
         )
 
@@ -452,17 +448,8 @@ class Relay:
     def _rewritten(self, visit: Visit, message: bytes) -> bytes | None:
         """None: nothing needs rewriting, and the message may leave as it came. Empty: it must not leave."""
         filtered = self._filtered(visit, message)
-        if _may_list_things(visit):
-            filtered = self._without_hidden_things(visit, filtered or message) or filtered
         wrapped = self._carried.hand_out(visit, filtered or message, self._limits.list_bytes)
         return filtered if wrapped is None else wrapped
-
-    def _without_hidden_things(self, visit: Visit, message: bytes) -> bytes | None:
-        compiled = visit.opened.admitted.grant.compiled
-        if not hides_things(compiled):
-            return None
-        most = self._limits.list_bytes
-        return without_hidden(message, shown_by(compiled), modern=visit.era.modern, most=most)
 
     def _filtered(self, visit: Visit, message: bytes) -> bytes | None:
         admitted = visit.opened.admitted  # a stream may be older than the policy
@@ -482,15 +469,6 @@ class Relay:
                 drift.look(admitted, tools, whole=False)
 
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)
-
-
-def _may_list_things(visit: Visit) -> bool:
-    """True if the answer is a list of resources or prompts, or may be that of an earlier request for one."""
-    return visit.lists_things or visit.standing
-
-
-def _may_need_any_rewriting(text: bytes) -> bool:
-    return _may_need_rewriting(text) or may_hold_things(text)
 
 
 def _may_need_rewriting(text: bytes) -> bool:

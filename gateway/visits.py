@@ -38,7 +38,6 @@ class Visit(msgspec.Struct, eq=False):
     era: Era = NO_ERA
     lines: bytes = b""
     lists_tools: bool = False
-    lists_things: bool = False
     standing: bool = False
     decision_id: str = ""
     subject: str | None = None

@@ -21,7 +21,6 @@ SUBSCRIBES: Final = "subscriptions/listen"
 class Verdict(StrEnum):
     JUDGE_TOOL = "judge_tool"
     FILTER_TOOLS = "filter_tools"
-    FILTER_THINGS = "filter_things"
     JUDGE_RESOURCE = "judge_resource"
     JUDGE_PROMPT = "judge_prompt"
     JUDGE_REFERENCE = "judge_reference"
@@ -35,7 +34,6 @@ class Verdict(StrEnum):
 PASS: Final = Verdict.PASS
 REFUSE: Final = Verdict.REFUSE
 FILTER_TOOLS: Final = Verdict.FILTER_TOOLS
-FILTER_THINGS: Final = Verdict.FILTER_THINGS
 JUDGE_TOOL: Final = Verdict.JUDGE_TOOL
 
 
@@ -66,12 +64,12 @@ _FROM_CLIENT: Final = (
     _request("logging/setLevel", Verdict.PASS, SESSIONS),
     _request("tools/list", Verdict.FILTER_TOOLS),
     _request("tools/call", Verdict.JUDGE_TOOL),
-    _request("resources/list", Verdict.FILTER_THINGS),
-    _request("resources/templates/list", Verdict.FILTER_THINGS),
+    _request("resources/list", Verdict.PASS),
+    _request("resources/templates/list", Verdict.PASS),
     _request("resources/read", Verdict.JUDGE_RESOURCE),
     _request("resources/subscribe", Verdict.JUDGE_RESOURCE, SESSIONS),
     _request("resources/unsubscribe", Verdict.JUDGE_RESOURCE, SESSIONS),
-    _request("prompts/list", Verdict.FILTER_THINGS),
+    _request("prompts/list", Verdict.PASS),
     _request("prompts/get", Verdict.JUDGE_PROMPT),
     _request("completion/complete", Verdict.JUDGE_REFERENCE),
     _request(SUBSCRIBES, Verdict.JUDGE_SUBSCRIPTIONS, [R2026_07]),

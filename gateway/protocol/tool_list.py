@@ -10,25 +10,14 @@ from typing import Final
 
 from gateway.protocol.strict_json import Json, encode, parse
 
-_LONG_S: Final = "|\xc5\xbf|" + r"\\u017f"
-
-
-def any_spelling(word: str) -> str:
-    """A pattern for the word, escaped or in another case, in a text as lowered() returns it.
-
-    Some clients ignore the case of keys.
-    """
-    return "".join(f"(?:{letter}|{_escaped(letter)}{_LONG_S if letter == 's' else ''})" for letter in word)
-
-
-def _escaped(letter: str) -> str:
-    high, low = divmod(ord(letter), 16)
-    return rf"\\u00[{high - 2}{high}]{low:x}"
-
-
+# Any spelling of the key, escaped or in another case: some clients ignore the case of keys.
+_T: Final = r"t|\\u00[57]4"
+_O: Final = r"o|\\u00[46]f"
+_L: Final = r"l|\\u00[46]c"
+_S: Final = "s|\xc5\xbf|" + r"\\u00[57]3|\\u017f"
 _MOST_BYTES: Final = 2_097_152
 LONGEST_NAME: Final = len(rb'"\u0074\u006f\u006f\u006c\u0073"')
-_NAMES_TOOLS: Final = re.compile(f'"{any_spelling("tools")}"')
+_NAMES_TOOLS: Final = re.compile('"' + "".join(f"(?:{one})" for one in (_T, _O, _O, _L, _S)) + '"')
 # The first byte of a long s (U+017F): without it and `\u`, lower() leaves only one spelling.
 _OF_LONG_S: Final = "\xc5"
 
@@ -90,11 +79,11 @@ def filtered(
         raise ListTooLong
     # The length bounds the values and the parser the depth; what matters is that it has one meaning.
     tree = parse(text, max_depth=None)
-    changed = [_filter(result, is_shown, modern, look) for result in results(tree)]
+    changed = [_filter(result, is_shown, modern, look) for result in _results(tree)]
     return encode(tree) if any(changed) else None
 
 
-def results(tree: Json) -> list[dict[str, Json]]:
+def _results(tree: Json) -> list[dict[str, Json]]:
     """The results of one message, or of each in a batch; some clients ignore the case of this key, too."""
     messages = [one for one in (tree if isinstance(tree, list) else [tree]) if isinstance(one, dict)]
     found = [value for one in messages for key, value in one.items() if key.casefold() == "result"]
@@ -110,15 +99,15 @@ def _filter(
     lists = [key for key, value in result.items() if key.casefold() == "tools" and isinstance(value, list)]
     if look is not None:
         for key in lists:
-            look(items(result[key]), result.get("nextCursor") is None)
+            look(_items(result[key]), result.get("nextCursor") is None)
     for key in lists:
-        result[key] = [tool for tool in items(result[key]) if _shown(tool, is_shown)]
+        result[key] = [tool for tool in _items(result[key]) if _shown(tool, is_shown)]
     if lists and (modern or "cacheScope" in result):
         result["cacheScope"] = "private"
     return bool(lists)
 
 
-def items(value: Json) -> list[Json]:
+def _items(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
@@ -128,16 +117,6 @@ def _shown(tool: Json, is_shown: Callable[[str], bool]) -> bool:
     if _OF_TOOLS.issuperset(tool):
         name = tool.get("name")
         return isinstance(name, str) and is_shown(name)
-    name = the_only(tool, "name")
-    return name is not None and is_shown(name)
-
-
-def the_only(thing: Json, key: str) -> str | None:
-    """The text under this key; None if there is none, or if it appears in two spellings as well: then it
-    would be one thing to some clients and another to others."""
-    if not isinstance(thing, dict):
-        return None
-    folded = key.casefold()
-    values = [value for one, value in thing.items() if one.casefold() == folded]
-    name = thing.get(key)
-    return name if len(values) == 1 and isinstance(name, str) else None
+    names = [value for key, value in tool.items() if key.casefold() == "name"]
+    # Named in two spellings, it would be one tool to some clients and another to others.
+    return len(names) == 1 and isinstance(names[0], str) and "name" in tool and is_shown(names[0])

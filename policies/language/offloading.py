@@ -50,19 +50,15 @@ def together_need_offloading(
     compiled: CompiledPolicy | None, things: Sequence[ResourceRead | PromptGet]
 ) -> bool:
     """Return whether judging all of them in one go takes too long."""
-    return (
-        compiled is not None
-        and sum(access_nanoseconds(compiled, thing) for thing in things) > LIGHT_NANOSECONDS
-    )
+    return compiled is not None and sum(_of_access(compiled, thing) for thing in things) > LIGHT_NANOSECONDS
 
 
-def access_nanoseconds(compiled: CompiledPolicy, thing: ResourceRead | PromptGet) -> int:
-    """Estimate the time to judge it, at most."""
+def _of_access(compiled: CompiledPolicy, thing: ResourceRead | PromptGet) -> int:
     if isinstance(thing, ResourceRead):
-        return _searching_nanoseconds(compiled.resources, len(thing.uri))
-    return _searching_nanoseconds(compiled.prompts, len(thing.name))
+        return _access_nanoseconds(compiled.resources, len(thing.uri))
+    return _access_nanoseconds(compiled.prompts, len(thing.name))
 
 
-def _searching_nanoseconds(access: CompiledAccess | None, length: int) -> int:
+def _access_nanoseconds(access: CompiledAccess | None, length: int) -> int:
     searching = 0 if access is None else access.nanoseconds(length)
     return _ACCESS_NANOSECONDS + _CHARACTER_NANOSECONDS * length + searching
