@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 from uuid import UUID
 
 from accounts.models import AuditEvent, Membership
+from common.addresses import readable_address
 
 # The actor in the audit log for commands used by whoever runs the product.
 OPERATOR: Final = "operator"
@@ -22,17 +22,6 @@ def acting_from(address: str) -> Iterator[None]:
         yield
     finally:
         _address.reset(token)
-
-
-def readable_address(address: str) -> str | None:
-    """None for what is no address: a server on a socket of its machine hears no address."""
-    try:
-        # The database's type knows no zone.
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return str(mapped or found)
 
 
 def record_event(by: Membership, verb: str, subject: str, name: str = "", **details: Any) -> None:

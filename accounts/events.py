@@ -132,7 +132,11 @@ def _role(value: object) -> str:
 
 def _of_server(details: dict[str, object]) -> str:
     host, before = details.get("upstream_host"), _was(details, "upstream_host")
-    where = f"still on {host}" if before == host else f"on {host}{f' (it was on {before})' if before else ''}"
+    where = (
+        f"still on {host}"
+        if host and before == host
+        else f"on {host}{f' (it was on {before})' if before else ''}"
+    )
     said = {
         "name": f"it was named {_was(details, 'name')}",
         "upstream_url": f"its URL, {where}",

@@ -212,6 +212,7 @@ class Notice(OrganizationOwned):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["due_at"], condition=models.Q(state="waiting"), name="notices_on_their_way"),
+            models.Index(fields=["ended_at"], condition=models.Q(state="failed"), name="notices_that_failed"),
             models.Index(fields=["webhook", "-created_at"]),
             models.Index(fields=["organization", "email", "-ended_at"]),
         ]

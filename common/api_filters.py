@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Any, Final, TypeAlias, assert_never
 
 from django.db.models import Q
@@ -14,6 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
+from common.addresses import readable_address
 from common.api_strict import MOMENT
 from common.errors import InvalidInput
 from common.ids import parse_public_id
@@ -191,10 +191,10 @@ def _id(prefix: str, text: str) -> Any:
 
 
 def _network_address(text: str) -> str:
-    try:
-        return str(ip_address(text.partition("%")[0]))
-    except ValueError:
-        raise ValueError("Write an IPv4 or IPv6 address.") from None
+    address = readable_address(text)
+    if address is None:
+        raise ValueError("Write an IPv4 or IPv6 address.")
+    return address
 
 
 def _moment(text: str) -> datetime:

@@ -100,7 +100,7 @@ def _work(now: datetime) -> dict[str, _Work]:
 
 
 def _of(rows: QuerySet[Any, Any], now: datetime, waiting: Q, since: str, failed: Q) -> _Work:
-    # Two questions, so that each can use the index of the few rows that it is about.
+    # Two questions, each answered from an index of the few rows that it is about.
     found = rows.filter(waiting).aggregate(number=Count("pk"), oldest=Min(F(since)))
     oldest = (now - found["oldest"]).total_seconds() if found["oldest"] else 0.0
     return _Work(found["number"], max(oldest, 0.0), rows.filter(failed).count())

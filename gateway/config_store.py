@@ -28,6 +28,7 @@ from gateway_config.wire.signing import VerifyKeys, verify
 _log: Final = logging.getLogger(__name__)
 
 _CONTACT_KEPT_EVERY: Final = 10.0
+_CLOCK_BEHIND: Final = 60.0
 _LARGE: Final = 4_194_304
 
 Swapped: TypeAlias = Callable[[LoadedOrganization], None]
@@ -68,7 +69,7 @@ class ConfigStore:
         self._marks: dict[str, Mark] = {}
         self._time = time_of_day or TimeOfDay()
         self._contact = self._files.contact()
-        self._time.is_at_least(max(self._contact.at, self._contact.seen))
+        self._keep_to(max(self._contact.at, self._contact.seen))
         self._contact_kept_at = 0.0
         self.filling = False
         """True while a worker that held nothing fetches everything: what is unknown now may be known soon."""
@@ -137,6 +138,17 @@ class ConfigStore:
         if len(signed.body) + sum(map(len, parts)) > _LARGE:
             await asyncio.to_thread(give_back_memory)
         return Ack(organization, revision, "applied")
+
+    def _keep_to(self, seen: float) -> None:
+        """Go on from the time that was seen here before, and say so if the clock stands far behind it."""
+        behind = seen - self._time.now()
+        if behind > _CLOCK_BEHIND:
+            _log.warning(
+                "the clock of this machine is %d s behind a time that was seen on it: until the control plane"
+                " is heard, what ends does so by that time",
+                behind,
+            )
+        self._time.is_at_least(seen)
 
     async def contacted(self, behind: Collection[str] = (), at: float = 0) -> None:
         """Note a contact. Renews every lease except where the newest is not enforced here (`behind`).

@@ -27,6 +27,8 @@ _SYNC_EVERY: Final = 1.0
 # An idle gateway learns by itself that its disk is full, and that there is room again.
 _LOOK_EVERY: Final = 5.0
 _REMEMBERED: Final = 2 * _LOOK_EVERY
+# For want of room, only calls are refused, and seldom ones too are to be heard of.
+_REFUSED_LATELY: Final = 60.0
 # How a call ended is written together with other calls' decisions if any come within this time.
 _SOON: Final = 0.002
 _WRITE_AGAIN: Final = 0.25
@@ -62,6 +64,7 @@ class DecisionLog:
         self._closed = False
         self._complained_at = float("-inf")
         self._failed_at = float("-inf")
+        self._refused_at = float("-inf")
 
     @property
     def worker(self) -> str:
@@ -74,11 +77,13 @@ class DecisionLog:
         return sum(spool.length for spool in (*self._earlier, self._spool))
 
     def trouble(self) -> Trouble:
-        """Why records cannot be written, so that calls are denied; empty: they can."""
+        """Why records could not be written lately, so that calls were denied; empty: they could."""
         if self._stuck() or self._loop.time() - self._failed_at < _REMEMBERED:
             return "disk"
-        # By then, an organization that alone has filled the room is refused more.
-        return "backlog" if (1 + _SHARE_OF_FREE) * self._free() < self._max_bytes else ""
+        lately = self._loop.time() - self._refused_at < _REFUSED_LATELY
+        # Before that, not even an organization that is alone is refused.
+        tight = (1 + _SHARE_OF_FREE) * self._free() < self._max_bytes
+        return "backlog" if lately and tight else ""
 
     def append_all(self, entries: Sequence[Written]) -> Sequence[bool]:
         """Write all that find room at once; return, for each entry, whether it now outlives this process."""
@@ -197,6 +202,7 @@ class DecisionLog:
     def _has_room(self, organization: str, wanted: int) -> bool:
         problem = self._problem(organization, wanted)
         if problem is not None:
+            self._refused_at = self._loop.time()
             self._complain(problem)
         return problem is None
 

@@ -17,9 +17,6 @@ from gateway.protocol.jsonrpc import Request
 from gateway.time_of_day import TimeOfDay
 
 STATE_SECONDS: Final = 900
-# How far the clocks of two gateways may differ. A state that ends later than this allows was made by a clock
-# that ran ahead, and would outlive the memory of its having been spent.
-_SKEW_SECONDS: Final = 60
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
@@ -52,8 +49,7 @@ class States:
         return State(decision, 0, self._end(), asks=True)
 
     def expired(self, state: State) -> bool:
-        left = state.expires_at - self.time_of_day.now()
-        return not 0 < left <= STATE_SECONDS + _SKEW_SECONDS
+        return self.time_of_day.now() >= state.expires_at
 
     def _end(self) -> int:
         return int(self.time_of_day.now()) + STATE_SECONDS

@@ -1,8 +1,9 @@
 """What time it is, for everything that ends: leases, grants, and what clients carry.
 
-Setting a machine's clock back must not let anything live longer. So this time never goes back: it is the
-wall clock's, or the newest time known plus what has passed since by a clock that nobody can set and that goes
-on while the machine sleeps. Where a clock ran ahead and was set right, only the control plane ends that.
+Setting a gateway's clock back must not let anything live longer. So this time does not go back by itself: it
+is the wall clock's, or the newest time known plus what has passed since by a clock that nobody can set and
+that goes on while the machine sleeps. Only the control plane, whose time counts for all, can set it back: so
+ends what a clock began that ran ahead.
 """
 
 import time

@@ -27,7 +27,12 @@ class PublishRequest(OrganizationOwned):
                 fields=["organization", "id"],
                 name="waiting_publish_requests",
                 condition=models.Q(done_at=None, dead_at=None),
-            )
+            ),
+            models.Index(
+                fields=["dead_at"],
+                name="publish_requests_given_up",
+                condition=models.Q(done_at=None, dead_at__isnull=False),
+            ),
         ]
 
 

@@ -32,8 +32,8 @@ class Trouble:
 
 _TROUBLES: Final = {
     "disk": "Its disk is full or fails: it cannot record calls, so it denies them.",
-    "backlog": "The room for records that are not yet delivered is nearly used up, so it denies calls, first"
-    " those of the organizations with most records waiting.",
+    "backlog": "Too many records wait to be delivered: it denies calls, first those of the organizations"
+    " with most records waiting.",
 }
 _UNKNOWN_TROUBLE: Final = "It denies calls; its log says why."
 

@@ -194,6 +194,9 @@ class ToolScan(OrganizationOwned):
                 condition=models.Q(state__in=["waiting", "running"]),
                 name="scans_not_over",
             ),
+            models.Index(
+                fields=["finished_at"], condition=models.Q(state="failed"), name="scans_that_failed"
+            ),
         ]
 
     @property

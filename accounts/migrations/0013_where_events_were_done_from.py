@@ -8,6 +8,10 @@ OLD_EVENTS_MAY_BE_FORGOTTEN = [
     " USING (at < now() - interval '365 days')"
     for verb in ("SELECT", "DELETE")
 ] + ["GRANT SELECT, DELETE ON accounts_auditevent TO policylayer_worker"]
+ALL_ARE_KEPT = [
+    "REVOKE SELECT, DELETE ON accounts_auditevent FROM policylayer_worker",
+    *(f"DROP POLICY {verb}_old ON accounts_auditevent" for verb in ("select", "delete")),
+]
 
 
 class Migration(migrations.Migration):
@@ -22,5 +26,5 @@ class Migration(migrations.Migration):
             name='address',
             field=models.GenericIPAddressField(help_text='The network address it was done from.', null=True),
         ),
-        migrations.RunSQL(OLD_EVENTS_MAY_BE_FORGOTTEN, migrations.RunSQL.noop),
+        migrations.RunSQL(OLD_EVENTS_MAY_BE_FORGOTTEN, ALL_ARE_KEPT),
     ]

@@ -12,12 +12,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.audit import readable_address
 from accounts.events import KINDS, changes
 from accounts.middleware import MemberRequest
 from accounts.models import AuditEvent
 from accounts.permissions import May, may
 from accounts.views.members import member_required
+from common.addresses import readable_address
 
 PER_PAGE = 50
 

@@ -48,7 +48,7 @@ class Ack(msgspec.Struct, frozen=True):
 class Hello(msgspec.Struct, frozen=True):
     """`high_water`: by organization, the highest revision that this worker ever took.
 
-    `trouble`: why this worker denies every call that would have to be recorded; empty: it does not.
+    `trouble`: why this worker denies calls that it cannot record; empty: it does not.
     """
 
     version: str

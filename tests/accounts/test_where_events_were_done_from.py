@@ -9,11 +9,11 @@ from ipaddress import ip_network
 import pytest
 from django.test import Client, override_settings
 
-from accounts.audit import readable_address
 from accounts.models import AuditEvent, User
 from accounts.services import memberships_of
 from accounts.services.organizations import rename_organization
 from accounts.tenancy import organization_context
+from common.addresses import readable_address
 from tests.cast import Cast, inside
 from tests.ladder import SignedIn
 
@@ -92,6 +92,7 @@ def test_over_the_api_too(cast: Cast, signed_in: SignedIn, api_key: Callable[...
         return answer.status_code, [event["address"] for event in answer.json().get("results", [])]
 
     assert told(cast.dave) == told(cast.dave, "&address=203.0.113.9") == (200, ["203.0.113.9"])
+    assert told(cast.dave, "&address=::ffff:203.0.113.9") == (200, ["203.0.113.9"])
     assert told(cast.dave, "&address=203.0.113.8") == (200, [])
     assert told(cast.dave, "&address=here")[0] == 400
     assert told(cast.bob) == (200, [None])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
 from django.utils import timezone
 
@@ -101,6 +104,21 @@ def test_gateways_that_are_gone_behind_or_deny_calls_are_counted(acme: Acme) -> 
     with as_owner():
         ConfigRevision.objects.update(created_at=timezone.now() - timedelta(minutes=1))
     assert asked()[1]['policylayer_gateways{state="behind"}'] == 1
+
+
+@pytest.mark.django_db
+def test_what_was_given_up_is_counted_from_an_index_of_it_alone() -> None:
+    hour = timezone.now() - timedelta(hours=1)
+    counted: dict[str, QuerySet[Any]] = {
+        "publish_requests_given_up": PublishRequest.objects.filter(done_at=None, dead_at__isnull=False),
+        "scans_that_failed": ToolScan.objects.filter(state="failed", finished_at__gte=hour),
+        "notices_that_failed": Notice.objects.filter(webhook=None, state="failed", ended_at__gte=hour),
+    }
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        for index, rows in counted.items():
+            assert index in rows.explain()
 
 
 @pytest.mark.django_db

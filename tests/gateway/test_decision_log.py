@@ -197,6 +197,20 @@ async def test_one_organizations_flood_leaves_room_for_the_records_of_others(tmp
     log.close()
 
 
+async def test_a_worker_that_has_refused_nobody_is_not_in_trouble(tmp_path: Path) -> None:
+    log = open_log(tmp_path, max_bytes=600_000)
+    owners = [msgspec.structs.replace(decision(0), organization=f"acme-{number}") for number in range(4)]
+    while 8 * log._free() > 600_000:
+        for entry in owners:
+            append(log, entry)
+    assert log.trouble() == ""
+    with pytest.raises(NotKept):
+        for number in range(10_000):
+            append(log, decision(number))
+    assert log.trouble() == "backlog"
+    log.close()
+
+
 async def test_records_that_come_together_are_kept_each_for_itself(tmp_path: Path) -> None:
     log, control = open_log(tmp_path, max_bytes=20_000), ControlPlane()
     large = msgspec.structs.replace(decision(2), reason="x" * 30_000)
