@@ -22,6 +22,7 @@ from approvals.addresses import address
 from approvals.arguments import seal
 from approvals.changes import keep, lock, make_void, note_end
 from approvals.models import Approval
+from common.alone import BEGINNING, wait_for_ones_turn
 from common.ids import new_uuid
 from common.internal_api import Refused
 from common.storable import storable
@@ -46,10 +47,6 @@ MOST_WAITING = 1_000
 LONGEST_TOOL = 2_048
 TOLD_AGAIN = timedelta(hours=1)
 MOST_NEWS = 1_000
-# Advisory lock, taken before any row lock: nobody who already holds a row lock may wait for it.
-_ONE_BEGINS: Final = 70_238
-# An approval's reference to its organization. Only its check may lock that row: the role that asks may not.
-_TO_ORGANIZATION: Final = "approvals_approval_organization_id_f6537a66_fk_accounts_"
 State = Approval.State
 
 
@@ -129,8 +126,10 @@ def _changed(standing: Approval, asked: ApprovalClaim) -> Approval.Because | Non
 def ask(asked: ApprovalAsk) -> ClaimAnswer:
     """Ask a person. Of several who ask about the identical call, one does; the others learn whose reservation
     is in force."""
+    # Before any row lock, and before anything is read: each counts those before it, and finds nothing of an
+    # organization that was deleted meanwhile.
+    wait_for_ones_turn(BEGINNING, asked.organization)
     grant = _grant_of(asked)
-    _wait_for_ones_turn(grant.organization_id)
     for _ in range(3):
         standing = _standing(asked)
         now = timezone.now()
@@ -186,7 +185,6 @@ def _make(asked: ApprovalAsk, grant: Grant, now: datetime) -> Approval | None:
     Approval.objects.bulk_create([approval], ignore_conflicts=True)
     if not Approval.objects.filter(pk=approval.pk).exists():
         return None
-    _hold_the_organization()
     notices.announce(approval)
     keep([approval])
     return approval
@@ -204,22 +202,6 @@ def _grant_of(asked: ApprovalAsk) -> Grant:
     if grant is None:
         raise Refused(404, "there is no such grant, or it calls no more")
     return grant
-
-
-def _wait_for_ones_turn(organization: UUID) -> None:
-    """Let an organization's calls begin to wait one transaction at a time: each counts those before it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_ONE_BEGINS, str(organization)])
-
-
-def _hold_the_organization() -> None:
-    """Hold its key before those of the server and the grant: if it is deleted at this moment, each of the two
-    transactions would wait for the other."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET CONSTRAINTS {_TO_ORGANIZATION} IMMEDIATE")
-    except IntegrityError:
-        raise Refused(404, "there is no such organization any more") from None
 
 
 def _leave_room(grant: Grant) -> None:

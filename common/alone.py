@@ -1,4 +1,5 @@
-"""Keeps a task from running twice at once: several schedulers start it, and brokers redeliver slow ones."""
+"""Keeps what must not run twice at once apart: tasks that several schedulers start, or that brokers redeliver
+while they are slow, and requests that take turns."""
 
 from __future__ import annotations
 
@@ -16,6 +17,9 @@ MAILBOX: Final = 70_237
 IMPORTING: Final = 70_241
 SCANNING: Final = 70_239
 WEBHOOKS: Final = 70_240
+# Calls of an organization begin to wait for a person one at a time, and not while it is deleted. Taken before
+# any row that such a call may wait for.
+BEGINNING: Final = 70_238
 
 # Of a worker's eight threads, so many for each kind of task that waits for other people's servers.
 # The rest stay free for what gateways wait for, and neither kind keeps the other waiting.
@@ -38,6 +42,12 @@ def alone(what_for: int, whose: str = "") -> Iterator[bool]:
         if mine:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [what_for, whose])
+
+
+def wait_for_ones_turn(what_for: int, whose: str) -> None:
+    """Waits until nobody else is doing this; then nobody will until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [what_for, whose])
 
 
 @contextmanager

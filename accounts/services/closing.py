@@ -7,7 +7,9 @@ import logging
 from django.db import connection, transaction
 
 from accounts.models import Membership, Organization
-from accounts.permissions import May, require, require_still
+from accounts.permissions import May, require
+from accounts.services.organizations import locked
+from common.alone import BEGINNING, wait_for_ones_turn
 from common.errors import InvalidInput
 from common.events import organization_closed
 from common.held import held
@@ -19,13 +21,22 @@ logger = logging.getLogger(__name__)
 def delete_organization(by: Membership, typed_name: str) -> None:
     """Delete it for good. `typed_name`: the name as the owner typed it, to confirm that they mean this."""
     require(by, May.DELETE_ORGANIZATION)
-    # With its key, unlike `locked`: nothing that refers to it may be stored while its rows are deleted.
-    organization = held(Organization.objects.select_for_update().filter(pk=by.organization_id))
-    require_still(by, May.DELETE_ORGANIZATION)
+    organization = locked(by, May.DELETE_ORGANIZATION)
     if " ".join(typed_name.split()) != organization.name:
         raise InvalidInput({"typed": "That is not its name. Nothing was deleted."})
+    _hold(organization)
     organization_closed.send(sender=Organization, organization_id=organization.pk)
     with connection.cursor() as cursor:
         cursor.execute("SELECT accounts_delete_rows_of(%s)", [organization.pk])
     Organization.objects.filter(pk=organization.pk)._raw_delete("default")
     logger.info("organization %s was deleted by one of its owners", organization.pk)
+
+
+def _hold(organization: Organization) -> None:
+    """Let nothing that refers to it be stored any more.
+
+    A call that begins to wait may hold a row of it and then wait for its key, so that call's turn must have
+    ended first. It never waits for what `locked` holds, which we may have waited for long.
+    """
+    wait_for_ones_turn(BEGINNING, str(organization.pk))
+    held(Organization.objects.select_for_update().filter(pk=organization.pk))

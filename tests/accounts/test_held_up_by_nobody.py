@@ -99,7 +99,7 @@ def test_a_call_begins_to_wait_while_a_slow_mail_server_takes_an_invitation(
     confirm(cast.alice)
     with stuck(slow_mail, cast.alice, lambda: invite(cast.alice, "erin@example.com", "viewer")):
         call = asked(claimed(acme.grant, ARGUMENTS), ARGUMENTS)
-        assert _within_a_moment(claims.ask, call).state == "pending"
+        assert within_a_moment(claims.ask, call).state == "pending"
 
 
 def test_a_call_begins_to_wait_while_a_long_list_of_its_servers_tools_is_classed(
@@ -113,7 +113,7 @@ def test_a_call_begins_to_wait_while_a_long_list_of_its_servers_tools_is_classed
     found = ScanResult("2025-06-18", ServerInfo("", "", ""), (_tool("list_users"),), (), 0, (), ())
     with stuck(classing, cast.alice, lambda: scanning._keep(scan, found)):
         call = asked(claimed(acme.grant, ARGUMENTS), ARGUMENTS)
-        assert _within_a_moment(claims.ask, call).state == "pending"
+        assert within_a_moment(claims.ask, call).state == "pending"
 
 
 def test_an_invitation_that_is_sent_again_while_it_is_accepted_ends_the_link_that_was_used(
@@ -145,7 +145,7 @@ def test_a_call_begins_to_wait_while_a_large_policy_of_its_server_is_judged(
     monkeypatch.setattr(policies.services, "judge", judging.before(judge))
     with stuck(judging, cast.alice, lambda: publish_policy(cast.alice, acme.policy)):
         call = asked(claimed(acme.grant, ARGUMENTS), ARGUMENTS)
-        assert _within_a_moment(claims.ask, call).state == "pending"
+        assert within_a_moment(claims.ask, call).state == "pending"
 
 
 def test_another_organizations_call_begins_to_wait_while_one_is_deleted(
@@ -159,8 +159,21 @@ def test_another_organizations_call_begins_to_wait_while_one_is_deleted(
         with stuck(closing, cast.alice, lambda: delete_organization(cast.alice, "Acme")):
             waits = beside.submit(in_worker, claims.ask, ours)
             until(somebody_waits_for_us)
-            assert _within_a_moment(claims.ask, theirs).state == "pending"
+            assert within_a_moment(claims.ask, theirs).state == "pending"
         waits.exception(60)
+
+
+def test_a_call_begins_to_wait_while_the_deletion_of_its_organization_waits_for_a_slow_mail_server(
+    cast: Cast, acme: Acme, slow_mail: Halt
+) -> None:
+    confirm(cast.alice)
+    call = asked(claimed(acme.grant, ARGUMENTS), ARGUMENTS)
+    with ThreadPoolExecutor(1) as beside:
+        with stuck(slow_mail, cast.alice, lambda: invite(cast.alice, "erin@example.com", "viewer")):
+            deleting = beside.submit(_delete, cast.alice)
+            until(somebody_waits_for_us)
+            assert within_a_moment(claims.ask, call).state == "pending"
+        deleting.result(60)
 
 
 @pytest.mark.parametrize("act", [revoke_grant, rotate_grant])
@@ -186,7 +199,15 @@ def _accept(user: User, token: str) -> None:
         connection.close()
 
 
-def _within_a_moment(act: Callable[..., Any], *given: Any) -> Any:
+def _delete(by: Membership) -> None:
+    try:
+        with inside(by):
+            delete_organization(by, "Acme")
+    finally:
+        connection.close()
+
+
+def within_a_moment(act: Callable[..., Any], *given: Any) -> Any:
     """As a gateway, which does not wait for long either."""
 
     def run() -> Any:
