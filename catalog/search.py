@@ -38,6 +38,7 @@ MOST_FOUND: Final = 500
 PER_PAGE: Final = 50
 MOST_SERVERS: Final = 6
 MOST_VENDORS: Final = 8
+_LONGEST_PAGE: Final = 9
 LONGEST_QUESTION: Final = 200
 CLASSES: Final = tuple(str(tool_class) for tool_class in reversed(WORST_LAST))
 SEVERITIES: Final = tuple((str(int(level)), level.label) for level in reversed(Severity))
@@ -108,6 +109,12 @@ class NoSuchPage(Http404):
         self.page = page
         self.pages = pages
 
+    @property
+    def words(self) -> str:
+        # A number that was cut is not the one that was asked for.
+        is_cut = len(str(self.page)) > _LONGEST_PAGE
+        return "There is no page with so high a number" if is_cut else f"There is no page {self.page:,}"
+
 
 def read_question(given: QueryDict) -> Asked:
     allowed = {
@@ -121,9 +128,14 @@ def read_question(given: QueryDict) -> Asked:
     }
     chosen["vendor"] = tuple(slug_of(v) for v in given.getlist("vendor")[:3] if v.strip())
     text = given.get("q", "").replace("\0", "")[:LONGEST_QUESTION].strip()
-    page = given.get("page", "1")
-    number = int(page[:6]) if page.isascii() and page.isdigit() else 1
-    return Asked(text, chosen, max(number, 1))
+    return Asked(text, chosen, page_asked(given))
+
+
+def page_asked(given: QueryDict) -> int:
+    """The first page for what is not a positive whole number. NoSuchPage knows a number that was cut."""
+    typed = given.get("page", "")
+    digits = typed.lstrip("0") if typed.isascii() and typed.isdigit() else ""
+    return int(digits[: _LONGEST_PAGE + 1] or 1)
 
 
 def find(asked: Asked, figures: Mapping[str, Any], read: Reading = as_listed) -> Found:

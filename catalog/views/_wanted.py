@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from math import ceil
 
 from django.db.models import QuerySet
-from django.http import Http404, QueryDict
+from django.http import QueryDict
 from django.utils.http import urlencode
 
 from catalog import prose
 from catalog.models import CatalogTool
-from catalog.search import CLASSES, SEVERITIES, NoSuchPage
+from catalog.search import CLASSES, SEVERITIES, NoSuchPage, page_asked
 from catalog.whole import worst_first
 from catalog.words import slug_asked
 
@@ -77,13 +77,7 @@ def read_wanted(given: QueryDict) -> Wanted:
         name: tuple(value for value in dict.fromkeys(given.getlist(name)) if value in labels)
         for name, labels in _LABELS.items()
     }
-    return Wanted(slug_asked(given.get("q", ""))[:100].strip(), chosen, _number(given.get("page", "1")))
-
-
-def _number(typed: str) -> int:
-    if not (typed.isascii() and typed.isdigit() and len(typed) < 5 and int(typed)):
-        raise Http404
-    return int(typed)
+    return Wanted(slug_asked(given.get("q", ""))[:100].strip(), chosen, page_asked(given))
 
 
 def paged(wanted: Wanted, tools: QuerySet[CatalogTool]) -> tuple[Page, list[CatalogTool]]:

@@ -38,7 +38,7 @@ def _simplest(arguments: Sequence[Argument]) -> Argument | None:
 
 def fresh_condition(argument: Argument) -> ConditionBlock:
     op = argument.operators[0]
-    return ConditionBlock(argument.path, op, fitting("", op, argument))
+    return ConditionBlock(argument.path, op, fitting([], op, argument))
 
 
 def any_condition() -> ConditionBlock:
@@ -80,7 +80,7 @@ def _changed(
         op = argument.operators[0]
     if path != old.path:
         # What another argument was compared with may be lost.
-        value = fitting("" if old.op == "exists" != op else value, op, argument)
+        value = fitting([] if old.op == "exists" != op else value, op, argument)
     elif op != old.op:
         value = refitted(value, old.op, op, argument)
     return replace(old, path=path, op=op, value=value)

@@ -25,6 +25,8 @@ _SINGLE: Final = (("text", "text"), ("number", "number"), ("yesno", "yes/no"))
 _SEVERAL: Final = (("tokens", "texts"), ("numbers", "numbers"))
 # What they compare with may be of any type.
 _OF_ANY_TYPE: Final = frozenset({"eq", "neq", "in", "not_in", "contains", "not_contains"})
+# To them, an empty text says that nothing was written yet. Elsewhere it is a value like any other.
+_NEVER_EMPTY: Final = _NUMBERS | {"host_in"}
 _DEEPEST: Final = 60
 
 
@@ -149,13 +151,16 @@ def as_json(value: JsonData) -> str:
 
 
 def fitting(value: JsonData, op: str, argument: Argument) -> JsonData:
-    """Returns the value if the operator takes it, or else the nearest one that it takes."""
+    """Returns the value if the operator takes it, or else the nearest one that it takes.
+
+    An empty list is for a condition that has no value yet.
+    """
     if op == "exists":
         return value if isinstance(value, bool) else True
     if op in _LISTS:
         if isinstance(value, list):
             return value
-        return [] if value == "" or (op == "host_in" and not isinstance(value, str)) else [value]
+        return [] if op == "host_in" and (value == "" or not isinstance(value, str)) else [value]
     single = (value[0] if value else "") if isinstance(value, list) else value
     if op in _NUMBERS:
         return _number_from(single, argument)
@@ -168,19 +173,15 @@ def refitted(value: JsonData, before: str, op: str, argument: Argument) -> JsonD
     """Returns the value of a condition whose operator has changed. Raises CannotEdit rather than lose it."""
     if _what_is_asked(before) != _what_is_asked(op):
         # That an argument is there, or how long it is, says nothing about its value.
-        return fitting("", op, argument)
-    values = _values(value, before)
+        return fitting([], op, argument)
+    if value == "" and op in _NEVER_EMPTY:
+        return fitting([], op, argument)
+    values = value if before in _LISTS and isinstance(value, list) else [value]
     if op in _LISTS:
         return [_as_text(each, op) for each in values] if op == "host_in" else values
     if len(values) > 1:
         raise CannotEdit(f"{_named(op)} compares with one value, and here are {len(values)}. Keep one first.")
-    return _kept(values[0], op) if values else fitting("", op, argument)
-
-
-def _values(value: JsonData, op: str) -> list[JsonData]:
-    if op in _LISTS and isinstance(value, list):
-        return value
-    return [] if value == "" else [value]
+    return _kept(values[0], op) if values else fitting([], op, argument)
 
 
 def _what_is_asked(op: str) -> str:

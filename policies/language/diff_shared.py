@@ -17,11 +17,11 @@ def shared_changes(
 ) -> Iterator[LimitChange]:
     """Yield a change for each tool that counts where it did, but no longer with the same tools.
 
-    Only between tools that can be called under both: of others it is said already what became of them.
+    Of a tool that can be called only before or after, it is said already what became of it itself.
     """
     if old is None or new is None:
         return
-    names = [name for name in tools if _is_open(old, name) and _is_open(new, name)]
+    names = tuple(tools)
     before, after = _users(old, names), _users(new, names)
     for counter, was in before.items():
         now = after.get(counter, {})
@@ -32,16 +32,14 @@ def shared_changes(
                 yield LimitChange((Subject("tool", name),), direction, sentence, False, was[name], now[name])
 
 
-def _is_open(compiled: CompiledPolicy, name: str) -> bool:
-    applies = compiled.applies_to(name)
-    return isinstance(applies, Plan) and applies.denied is None
-
-
 def _users(compiled: CompiledPolicy, names: Iterable[str]) -> dict[_Counter, dict[str, Limit]]:
+    """Return which tools count where. A tool that is denied counts nowhere, whatever its rule says."""
     users: dict[_Counter, dict[str, Limit]] = {}
     for name in names:
         applies = compiled.applies_to(name)
-        for limit in applies.limits if isinstance(applies, Plan) else ():
+        if not isinstance(applies, Plan) or applies.denied is not None:
+            continue
+        for limit in applies.limits:
             source = limit.source
             counter = source.scope, source.counter.replace("{tool}", name), source.key is not None
             users.setdefault(counter, {}).setdefault(name, source)

@@ -76,10 +76,18 @@ def test_a_page_of_a_filter_keeps_the_filter_and_is_not_for_search_engines(
     assert "40 of 230, worst first" in text_of(client, f"{LARGE}?class=Destructive&severity=4&signal=none")
 
 
-@pytest.mark.parametrize("page", ["0", "4", "99999", "-1", "two", "1.0", "١", ""])
+@pytest.mark.parametrize("page", ["4", "99999", "0000004", "1" * 5000])
 def test_a_page_that_is_none_is_not_found(large: CatalogServer, client: Client, page: str) -> None:
     assert client.get(f"{LARGE}?page={page}").status_code == 404
     assert client.get(f"/servers/large.json?page={page}").status_code == 404
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "two", "1.0", "١", ""])
+def test_what_is_not_the_number_of_a_page_shows_the_first(
+    large: CatalogServer, client: Client, page: str
+) -> None:
+    assert canonical(text_of(client, f"{LARGE}?page={page}")) == LARGE
+    assert client.get(f"/servers/large.json?page={page}").status_code == 200
 
 
 def test_the_json_of_a_large_server_leads_through_all_of_its_tools(

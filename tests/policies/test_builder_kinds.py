@@ -232,6 +232,22 @@ def asked_with(path: str, before: tuple[str, object], op: str, new_path: str = "
         (("eq", ["a", "b"]), "neq", ["a", "b"]),
         (("eq", ["a", "b"]), "in", [["a", "b"]]),
         (("not_in", [["a", "b"]]), "eq", ["a", "b"]),
+        (("eq", ""), "in", [""]),
+        (("eq", ""), "not_in", [""]),
+        (("neq", ""), "in", [""]),
+        (("neq", ""), "not_in", [""]),
+        (("in", [""]), "not_in", [""]),
+        (("not_in", [""]), "in", [""]),
+        (("in", [""]), "eq", ""),
+        (("not_in", [""]), "neq", ""),
+        (("contains", ""), "in", [""]),
+        (("not_contains", ""), "not_in", [""]),
+        (("matches", ""), "not_in", [""]),
+        (("starts_with", ""), "in", [""]),
+        (("eq", []), "not_in", [[]]),
+        (("neq", ""), "starts_with", ""),
+        (("eq", ""), "gte", 0),
+        (("eq", ""), "host_in", []),
         (("length_lte", 5), "eq", ""),
         (("eq", 5), "length_lte", 0),
         (("length_lte", 5), "length_gte", 5),
@@ -242,6 +258,15 @@ def test_a_value_is_kept_where_another_operator_can_take_it(
 ) -> None:
     value = asked_with("args.id", before, op)["value"]
     assert (type(value), value) == (type(after), after)
+
+
+@pytest.mark.parametrize(("before", "op"), [("neq", "not_in"), ("eq", "in"), ("eq", "neq")])
+def test_an_empty_text_is_a_value_also_where_the_argument_has_others(before: str, op: str) -> None:
+    # `not_in []` would hold for every call, `in []` for none.
+    after = {"in": [""], "not_in": [""], "neq": ""}[op]
+    assert asked_with("args.kind", (before, ""), op)["value"] == after
+    if op != "neq":
+        assert asked_with("args.id", (before, ""), op, "args.name")["value"] == after
 
 
 @pytest.mark.parametrize(

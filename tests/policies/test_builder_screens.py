@@ -325,3 +325,17 @@ def test_a_policy_from_elsewhere_is_shown_as_understood_before_it_is_kept(
     understood = shown.partition(">")[2].partition("</textarea>")[0].strip()
     assert json.loads(understood)["tools"]["delete_user"]["action"] == "deny"
     assert client.post(path, {**sent, "document": understood}).status_code == 302
+
+
+def test_an_empty_text_in_a_list_is_seen_and_can_be_removed(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    asked = {"conditions": [{"path": "args.name", "op": "not_in", "value": [""]}]}
+    rules = {"create_access_key": {"require": [asked]}}
+    with inside(cast.alice):
+        text = json.dumps({"version": "1", "default": "deny", "tools": rules})
+        Policy.objects.filter(pk=acme.policy.pk).update(draft=text)
+    answer = signed_in(cast.carol).get(
+        reverse("policies:editor", args=[acme.policy.public_id]) + f"?open={KEY}"
+    )
+    assert ">“”</bdi>" in page(answer) and 'aria-label="Remove “”"' in page(answer)

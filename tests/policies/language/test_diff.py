@@ -107,11 +107,28 @@ def test_a_tool_that_leaves_a_counter_is_told_of_those_that_stay() -> None:
     assert made.unchanged == back.unchanged == ("get_x",)
 
 
+@pytest.mark.parametrize("closed", [{}, {"a": {"action": "deny"}}, {"a": SHARED | {"action": "deny"}}])
+def test_a_tool_that_can_be_called_only_before_or_after_is_told_to_those_it_shares_with(closed: Any) -> None:
+    both, alone = dict.fromkeys("abc", SHARED), {"b": SHARED, "c": SHARED} | closed
+    opens = changes({"tools": alone}, {"tools": both})
+    (shared,) = opens.tighter
+    assert (shared.title, said([shared])) == ("b and c", [("tighter", "Shares the counter n with a now.")])
+    assert opens.headline == ("a becomes callable", "1 other change is tighter")
+    closes = changes({"tools": both}, {"tools": alone})
+    (freed,) = closes.looser
+    assert (freed.title, said([freed])) == (
+        "b and c",
+        [("looser", "No longer shares the counter n with a.")],
+    )
+    assert closes.headline == ("1 other change is looser", "a is no longer callable")
+    assert opens.unchanged == closes.unchanged == ("get_x",)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ({"a": SHARED, "b": SHARED}, {"a": {"action": "deny"}, "b": SHARED}),
-        ({"b": SHARED}, {"a": SHARED, "b": SHARED}),
+        ({"a": SHARED, "b": SHARED}, {"a": {"action": "deny"}, "b": APART}),
+        ({"b": SHARED}, {"a": SHARED}),
         ({"a": APART, "b": SHARED}, {"a": SHARED | {"reason": "Ask Alice."}, "b": APART}),
         (
             {"a": SHARED, "b": {"limits": [MINUTE | {"scope": "server"}]}},
