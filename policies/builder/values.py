@@ -174,7 +174,8 @@ def refitted(value: JsonData, before: str, op: str, argument: Argument) -> JsonD
     if _what_is_asked(before) != _what_is_asked(op):
         # That an argument is there, or how long it is, says nothing about its value.
         return fitting([], op, argument)
-    if value == "" and op in _NEVER_EMPTY:
+    # A new condition on a text is `eq ""`: whoever then chooses a list has written nothing yet.
+    if value == "" and (op in _NEVER_EMPTY or (before, op) == ("eq", "in")):
         return fitting([], op, argument)
     values = value if before in _LISTS and isinstance(value, list) else [value]
     if op in _LISTS:
