@@ -47,6 +47,8 @@ MOST_WAITING = 1_000
 LONGEST_TOOL = 2_048
 TOLD_AGAIN = timedelta(hours=1)
 MOST_NEWS = 1_000
+# Each is told with the next use. A call that could not be sent so often is asked about anew.
+MOST_GIVEN_BACK = 100
 State = Approval.State
 
 
@@ -71,11 +73,10 @@ def _told(standing: Approval, asked: ApprovalClaim, now: datetime) -> ClaimAnswe
         case State.PENDING:
             return _answer(standing, "pending", now)
         case State.APPROVED:
-            given_back_by = str(standing.used_by or "")
             standing.state, standing.standing, standing.ended_at = State.USED, False, now
             standing.used_by = UUID(asked.decision_id)
             keep([standing], "state", "standing", "ended_at", "used_by")
-            return _answer(standing, "approved", now, given_back_by)
+            return _answer(standing, "approved", now)
         case State.DECLINED:
             if now < standing.expires_at:
                 return _answer(standing, "declined", now)
@@ -227,15 +228,16 @@ def note_unused(said: ApprovalUnused) -> None:
     same = Approval.objects.filter(
         organization_id=approval.organization_id, call_digest=approval.call_digest, standing=True
     )
-    if same.exists() or not _still_callable(approval):
+    if same.exists() or not _still_callable(approval) or len(approval.given_back_by) >= MOST_GIVEN_BACK:
         return
     now = timezone.now()
-    # `used_by` is kept: gateways that heard of the use can tell from it why the approval is available again.
     approval.state, approval.standing, approval.ended_at = State.APPROVED, True, None
+    # Gateways that heard of the use can tell from it why the approval is available again.
+    approval.given_back_by = [*approval.given_back_by, UUID(said.decision_id)]
     note_end(approval, now)
     try:
         with transaction.atomic():
-            keep([approval], "state", "standing", "ended_at")
+            keep([approval], "state", "standing", "ended_at", "given_back_by")
     except IntegrityError:
         # Someone asked again at this very moment. Only one of the two can stand, and it is theirs.
         return
@@ -318,14 +320,14 @@ def _news(row: Approval, now: datetime) -> ApprovalNews:
 
 
 # ---- answering
-def _answer(approval: Approval, state: Told, now: datetime, given_back_by: str = "") -> ClaimAnswer:
+def _answer(approval: Approval, state: Told, now: datetime) -> ClaimAnswer:
     return ClaimAnswer(
         state=state,
         id=str(approval.pk),
         url=address(approval),
         seconds_left=_seconds_left(approval, now),
         reserved_by=str(approval.reserved_by),
-        given_back_by=given_back_by,
+        given_back=tuple(map(str, approval.given_back_by)),
     )
 
 

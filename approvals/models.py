@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
@@ -73,6 +74,9 @@ class Approval(OrganizationOwned):
     asked_by = models.UUIDField(help_text="The decision that asked; what is held of limits has its name.")
     reserved_by = models.UUIDField()
     used_by = models.UUIDField(null=True, help_text="The one decision that may send the call.")
+    given_back_by = ArrayField(
+        models.UUIDField(), default=list, db_default=[], help_text="Decisions that had it and sent nothing."
+    )
 
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(

@@ -53,7 +53,7 @@ class ApprovalAsk(ApprovalClaim, frozen=True, kw_only=True):
 class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`approved`: this decision, and no other ever, may send the call. `expired` is told only once.
 
-    `none` has no `id`. `reserved_by` names the call's reservation, `given_back_by` the decision that had the
+    `none` has no `id`. `reserved_by` names the call's reservation, `given_back` the decisions that had the
     approval before and sent nothing.
     """
 
@@ -62,7 +62,7 @@ class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     seconds_left: int = 0
     reserved_by: str = ""
-    given_back_by: str = ""
+    given_back: tuple[str, ...] = ()
 
 
 class ApprovalUnused(msgspec.Struct, frozen=True, kw_only=True):

@@ -191,6 +191,23 @@ def test_what_was_not_sent_in_its_time_is_over(cast: Cast, acme: Acme, clock: Cl
     assert [claim(acme.grant, BOB).state for _ in range(2)] == ["expired", "none"]
 
 
+def test_every_decision_that_gave_it_back_is_told_with_the_next_use(
+    cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "MOST_GIVEN_BACK", 3)
+    row = waiting(acme)
+    answer(cast.carol, row)
+    had: list[str] = []
+    for _ in range(4):
+        mine = new_decision()
+        claimed = claim(acme.grant, BOB, decision=mine)
+        assert (claimed.state, claimed.given_back) == ("approved", tuple(had))
+        assert claim(acme.grant, BOB, decision=mine) == claimed, "the answer was lost on the way"
+        unused(mine, row)
+        had.append(mine)
+    assert claim(acme.grant, BOB).state == "none", "so often could it not be sent that a person is asked anew"
+
+
 def test_another_decision_gives_back_nothing(cast: Cast, acme: Acme) -> None:
     row = waiting(acme)
     answer(cast.carol, row)

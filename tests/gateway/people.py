@@ -34,6 +34,7 @@ class Case:
     asked: ApprovalAsk
     state: Any = "pending"
     used_by: str = ""
+    given_back: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -146,12 +147,17 @@ class People:
         self.unused.append(unused)
         for case in self.cases:
             if case.id == unused.id and case.state == "used" and case.used_by == unused.decision_id:
+                case.given_back += (unused.decision_id,)
                 self._become(case, "approved")
 
     def _told(self, case: Case, state: Any) -> ClaimAnswer:
-        reserved_by = case.asked.reserved_by
         return ClaimAnswer(
-            state=state, id=case.id, url=case.url, seconds_left=self.seconds, reserved_by=reserved_by
+            state=state,
+            id=case.id,
+            url=case.url,
+            seconds_left=self.seconds,
+            reserved_by=case.asked.reserved_by,
+            given_back=case.given_back,
         )
 
     async def _tell_news(self, conversation: Conversation) -> None:
