@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import Membership, User
-from accounts.services import MembershipName, member_of_key, memberships_of
+from accounts.services import MembershipName, member_of_key, memberships_of, note_use
 from accounts.tenancy import context_of_key, organization_context
 from common.tokens import is_well_formed, token_hash
 
@@ -76,6 +76,8 @@ class MemberMiddleware:
         answer = self.get_response(request)
         if answer.status_code >= 500:
             transaction.set_rollback(True)
+        elif (key := request.member.acting_key) is not None:  # type: ignore[attr-defined]
+            note_use(key)
         return answer
 
 

@@ -221,6 +221,11 @@ def time_limit(organization_id: UUID) -> timedelta:
 @transaction.atomic
 def note_unused(said: ApprovalUnused) -> None:
     """Restore an approval, for what is left of its time, if not a byte of its call was sent."""
+    organization = Approval.objects.filter(pk=said.id).values_list("organization_id", flat=True).first()
+    if organization is None:
+        return
+    # Its grant is revoked or rotated before, and is then found so, or after.
+    wait_for_ones_turn(BEGINNING, str(organization))
     found = Approval.objects.select_for_update(of=("self",))
     approval = found.filter(pk=said.id, state=State.USED, used_by=said.decision_id).first()
     if approval is None:

@@ -7,14 +7,14 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 
 from accounts.limits import Limit, most
 from accounts.models import AuditEvent, Organization
 from audit import partitions
 from audit.counts import KEPT, USERS_KEPT
 from audit.ingest import COMMIT_ORDER
-from audit.models import DecisionRecord
+from audit.models import DecisionRecord, LogDay
 from audit.periods import Unit
 
 # Deleted in small batches: nobody waits long for a locked row, and the database's log (WAL) stays small.
@@ -88,7 +88,8 @@ def mend_half_hours(now: datetime) -> None:
 
 def forget_old(now: datetime) -> int:
     """Delete the records that are too old or too many for their organization, and return how many."""
-    return sum(_forget(organization, now) for organization in Organization.objects.all())
+    known = LogDay.objects.filter(organization=OuterRef("pk"))
+    return sum(_forget(organization, now) for organization in Organization.objects.filter(Exists(known)))
 
 
 def forget_events(now: datetime) -> int:

@@ -17,8 +17,8 @@ MAILBOX: Final = 70_237
 IMPORTING: Final = 70_241
 SCANNING: Final = 70_239
 WEBHOOKS: Final = 70_240
-# Calls of an organization begin to wait for a person one at a time, and not while it is deleted. Taken before
-# any row that such a call may wait for.
+# Calls of an organization begin to wait for a person, or give an approval back, one at a time, and not while
+# it is deleted, a grant is revoked or a server retired. Taken before any row that such a call may wait for.
 BEGINNING: Final = 70_238
 
 # Of a worker's eight threads, so many for each kind of task that waits for other people's servers.

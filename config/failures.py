@@ -31,8 +31,9 @@ _TRY_AGAIN: Final = "Nothing was lost. Try again in a few seconds."
 _LOOK_FIRST: Final = "In a few seconds, check whether what you sent was done; if not, send it again."
 # PostgreSQL's codes: connection broken, no resources left, stopping or starting, read-only.
 _GONE_CODES: Final = ("08", "53", "57P", "25006")
-# One side of a deadlock, and a transaction that conflicted with another: both were rolled back completely.
-_CROSSED_CODES: Final = ("40P01", "40001")
+# One side of a deadlock, a transaction that conflicted with another, a lock that was not to be had in time,
+# and what refers to a row that was deleted at this moment: each was rolled back completely.
+_CROSSED_CODES: Final = ("40P01", "40001", "55P03", "23503")
 # A table, column or function that this program knows, but the database does not know yet or any more.
 _STRANGE_CODES: Final = ("42P01", "42703", "42883")
 

@@ -15,6 +15,7 @@ from accounts.audit import record_event
 from accounts.limits import Limit, leave_room
 from accounts.models import AuditEvent, Membership
 from accounts.permissions import May, require, require_still
+from common.alone import BEGINNING, wait_for_ones_turn
 from common.errors import Conflict, InvalidInput, Stale
 from common.events import config_changed, happened
 from common.held import held
@@ -352,6 +353,8 @@ def _under(policy: Policy | None) -> dict[str, str | None]:
 
 
 def _locked_grant(by: Membership, grant: Grant, act: May) -> Grant:
+    # A call of it that begins to wait does so before, and is then made void, or after, and is then refused.
+    wait_for_ones_turn(BEGINNING, str(by.organization_id))
     grant = held(Grant.objects.select_for_update(no_key=True).filter(pk=grant.pk))
     require_still(by, act)
     return grant

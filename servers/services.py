@@ -17,6 +17,7 @@ from accounts.limits import Limit, leave_room, most
 from accounts.models import Membership
 from accounts.permissions import May, require, require_still
 from accounts.services.organizations import locked
+from common.alone import BEGINNING, wait_for_ones_turn
 from common.errors import Conflict, InvalidInput, Stale, TooSoon
 from common.events import config_changed
 from common.held import held
@@ -142,6 +143,8 @@ def change_server(
 def retire_server(by: Membership, server: Server, *, if_version: int | None = None) -> None:
     """Retires the server. Its grants stop working at once; its records stay in the log."""
     require(by, May.MANAGE_SERVERS)
+    # A call to it that begins to wait does so before, and is then made void, or after, and is then refused.
+    wait_for_ones_turn(BEGINNING, str(by.organization_id))
     server = _locked(by, server, if_version)
     if server.retired_at is None:
         server.retired_at = timezone.now()

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 from django.core.exceptions import RequestDataTooBig
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
@@ -68,7 +69,7 @@ class IdempotencyMiddleware:
 
     def _once(self, request: HttpRequest, member: Membership, key: str, digest: str) -> HttpResponseBase:
         mine = IdempotentAnswer.objects.filter(member=member, api_key=member.acting_key)
-        _forget_old_ones(member)
+        _forget_old(mine.filter(key=key))
         row = IdempotentAnswer(
             organization_id=member.organization_id,
             member=member,
@@ -93,12 +94,14 @@ class IdempotencyMiddleware:
             return answer
         row.status, row.body, row.etag = answer.status_code, kept, answer.headers.get("ETag", "")
         row.save(update_fields=["status", "body", "etag"])
+        # At the end, for it locks them: whoever removes a member deletes theirs.
+        _forget_old(IdempotentAnswer.objects.visible_to(row))
         return answer
 
 
-def _forget_old_ones(member: Membership) -> None:
+def _forget_old(answers: QuerySet[IdempotentAnswer]) -> None:
     """Skip rows that another request is deleting right now: two waiting for each other would both fail."""
-    old = IdempotentAnswer.objects.visible_to(member).filter(created_at__lt=timezone.now() - KEPT)
+    old = answers.filter(created_at__lt=timezone.now() - KEPT)
     free = old.select_for_update(skip_locked=True).values("pk")
     IdempotentAnswer.objects.filter(pk__in=free).delete()
 

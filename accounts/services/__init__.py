@@ -1,6 +1,6 @@
 """The verbs of accounts. The screens and the REST API both call these."""
 
-from accounts.services.keys import create_api_key, member_of_key, revoke_api_key
+from accounts.services.keys import create_api_key, member_of_key, note_use, revoke_api_key
 from accounts.services.organizations import (
     MembershipName,
     found_organization,
@@ -14,6 +14,7 @@ __all__ = [
     "found_organization",
     "member_of_key",
     "memberships_of",
+    "note_use",
     "rename_organization",
     "revoke_api_key",
 ]

@@ -25,7 +25,6 @@ def member_of_key(token: str) -> Membership | None:
     key = _found(token_hash(token))
     if key is None or not key.is_good() or not key.member.user.is_active:
         return None
-    _note_use(key)
     member = key.member
     member.acting_key = key
     return member
@@ -137,7 +136,8 @@ def revoke_keys_of(member: Membership) -> None:
         record_event(member, "api_key.revoked", public_id("key", key.pk), key.name)
 
 
-def _note_use(key: ApiKey) -> None:
+def note_use(key: ApiKey) -> None:
+    """Called at the end of the request: it locks the key, which whoever removes its maker deletes."""
     now = timezone.now()
     if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
         # Of many concurrent requests one writes it, and none waits for that one to end. `no_key` spares rows

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
-from accounts.models import ApiKey, Membership, Organization
+import servers.services
+from accounts.limits import leave_room
+from accounts.models import ApiKey, IdempotentAnswer, Membership, Organization
 from accounts.services import revoke_api_key
+from accounts.services.members import remove_member
 from servers.models import Server
+from tests.accounts.test_gone_meanwhile import inside_of
+from tests.accounts.test_held_up_by_nobody import Halt
 from tests.accounts.test_leaving_meanwhile import in_a_thread
 from tests.cast import Acme, Cast, inside
 from tests.meanwhile import somebody_waits_for_us, until
@@ -79,3 +86,49 @@ def test_a_browser(
     assert answered(lambda: browser.post(retire).status_code, lambda: ends(cast.dave), cast) in {302, 403}
     with inside(cast.alice):
         assert Server.objects.get().retired_at is None
+
+
+@pytest.mark.parametrize(("who", "status"), [("dave", 404), ("bob", 201)])
+def test_a_member_who_is_removed_beside_a_request(
+    cast: Cast,
+    acme: Acme,
+    api_key: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    who: str,
+    status: int,
+) -> None:
+    """Whoever removes them does not wait for what Dave's key asks, which may wait for the removal in turn.
+
+    The key is used for the first time, and an answer that Bob once got is so old that it is forgotten.
+    """
+    asked = {"name": "Mine", "upstream_url": "https://x.example/mcp"}
+    bearer = f"Bearer {api_key(cast.dave, 'servers:write')}"
+    _was_answered_long_ago(cast.bob)
+    registering = Halt()
+    monkeypatch.setattr(servers.services, "leave_room", registering.before(leave_room))
+    said: list[str] = []
+    came: list[int] = []
+
+    def register() -> None:
+        by_daves_key = Client(headers={"Authorization": bearer, "Idempotency-Key": "one"})
+        came.append(by_daves_key.post("/api/v1/servers/", asked, "application/json").status_code)
+
+    asking = in_a_thread(register, said)
+    assert registering.reached.wait(60)
+    remove = inside_of(cast.alice, lambda: remove_member(cast.alice, cast.everyone()[who]))
+    removing = in_a_thread(remove, said)
+    until(lambda: somebody_waits_for_us() or not removing.is_alive())
+    registering.may_go_on.set()
+    asking.join()
+    removing.join()
+    assert said == ["done", "done"] and came == [status]
+
+
+def _was_answered_long_ago(member: Membership) -> None:
+    with inside(member):
+        IdempotentAnswer.objects.create(
+            organization_id=member.organization_id,
+            member=member,
+            key="old",
+            created_at=timezone.now() - timedelta(days=2),
+        )

@@ -10,6 +10,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.audit import record_event
@@ -120,6 +121,15 @@ def test_each_organization_keeps_its_log_as_long_as_it_says(acme: Acme, cast: Ca
     assert [row.at.date() for row in stored(acme)] == [NOW.date()]
     with organization_context(mallorys):
         assert DecisionRecord.objects.count() == 1
+
+
+def test_an_organization_without_records_costs_no_look_into_the_log(acme: Acme, cast: Cast) -> None:
+    """Most make none for long, and each look is into the tables of all days."""
+    store(called(acme))
+    with as_worker(), CaptureQueriesContext(connection) as asked:
+        retention.forget_old(NOW)
+    looked = [query["sql"] for query in asked if 'FROM "audit_decisionrecord"' in query["sql"]]
+    assert looked and all(acme.server.organization_id.hex in sql for sql in looked)
 
 
 def test_more_than_one_turn_of_old_records_is_forgotten(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:

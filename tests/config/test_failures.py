@@ -17,10 +17,14 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from accounts.models import Membership
+from accounts.services.members import remove_member
 from common.errors import Conflict
 from config import failures, health
 from config.middleware import DomainErrorMiddleware
-from tests.cast import Cast, inside
+from policies.services import rotate_grant
+from tests.accounts.test_gone_meanwhile import inside_of
+from tests.accounts.test_leaving_meanwhile import in_a_thread
+from tests.cast import Acme, Cast, inside
 from tests.roles import become
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -272,3 +276,15 @@ def test_an_address_of_thousands_of_fields_is_refused_as_each_face_does_and_fill
 def test_what_anybody_may_send_too_much_of_is_not_logged_with_its_traceback() -> None:
     for what in (TooManyFieldsSent, TooManyFilesSent, RequestDataTooBig):
         assert not logging.getLogger(f"django.security.{what.__name__}").propagate
+
+
+def test_who_is_removed_before_their_change_is_stored_is_told_that_it_was_not_done(
+    cast: Cast, acme: Acme
+) -> None:
+    """It names them as the one who did it, and they are no longer there to be named."""
+    said: list[str] = []
+    with pytest.raises(Error) as crossed, inside(cast.dave):
+        rotate_grant(cast.dave, acme.grant)
+        in_a_thread(inside_of(cast.alice, lambda: remove_member(cast.alice, cast.dave)), said).join(60)
+    assert said == ["done"]
+    assert failures.why_away(crossed.value) == failures.CROSSED

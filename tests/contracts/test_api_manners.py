@@ -6,12 +6,14 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import caches
 from django.db import connection
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from accounts.models import IdempotentAnswer
 from policies.models import Grant
@@ -65,6 +67,16 @@ def test_another_request_under_the_same_key_is_refused(call: Call) -> None:
 def test_a_request_that_was_refused_may_be_mended_under_the_same_key(call: Call) -> None:
     assert call("post", "/servers/", {**SERVER, "name": ""}, Idempotency_Key="one").status_code == 400
     assert call("post", "/servers/", SERVER, Idempotency_Key="one").status_code == 201
+
+
+def test_an_idempotency_key_is_new_again_after_a_day(cast: Cast, call: Call) -> None:
+    assert call("post", "/servers/", SERVER, Idempotency_Key="one").status_code == 201
+    with inside(cast.alice):
+        IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    again = call("post", "/servers/", {**SERVER, "name": "Another"}, Idempotency_Key="one")
+    assert again.status_code == 201 and again.json()["name"] == "Another"
+    with inside(cast.alice):
+        assert IdempotentAnswer.objects.count() == 1
 
 
 def test_keys_of_one_asker_are_nothing_to_another(
