@@ -190,6 +190,8 @@ def _row(worker: str, spool: str, entry: DecisionEntry) -> DecisionRecord:
         rule=storable(entry.rule, 700),
         reason=storable(entry.reason or "", 4_000),
         retry_after_seconds=_optional(entry.retry_after_seconds, 2**31),
+        limit=_optional(entry.limit, 2**63),
+        remaining_micros=_optional(entry.remaining_micros, 2**63),
         policy_revision_id=UUID(entry.policy) if entry.policy else None,
         approval_id=UUID(entry.approval) if entry.approval else None,
         config_revision=_within(entry.revision, 2**63),

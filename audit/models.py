@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.tenancy import OrganizationOwned
 from common.ids import public_id
+from policies.language.quota import units
 
 
 class DecisionRecord(OrganizationOwned):
@@ -49,6 +50,8 @@ class DecisionRecord(OrganizationOwned):
     rule = models.CharField(max_length=700)
     reason = models.TextField(blank=True)
     retry_after_seconds = models.PositiveIntegerField(null=True)
+    limit = models.BigIntegerField(null=True, help_text="The most allowed by the limit that was used up.")
+    remaining_micros = models.BigIntegerField(null=True, help_text="In millionths: what that limit had left.")
     policy_revision_id = models.UUIDField(null=True)
     approval_id = models.UUIDField(
         null=True, help_text="The approval the call waits for, was sent by, or was refused by."
@@ -102,6 +105,10 @@ class DecisionRecord(OrganizationOwned):
     @property
     def public_id(self) -> str:
         return public_id("dec", self.id)
+
+    @property
+    def remaining(self) -> int | float | None:
+        return None if self.remaining_micros is None else units(self.remaining_micros)
 
     @property
     def counted_tool(self) -> str:

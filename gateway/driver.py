@@ -264,6 +264,8 @@ def _standing(ruling: Ruling, visit: Visit) -> msgspec.Raw:
         admitted.grant.policy_id,
         admitted.organization.revision,
         ruling.retry_after_seconds,
+        ruling.limit,
+        None if ruling.limit is None else ruling.left_micros,
         None if approval is None else approval.id,
     ).as_server()
     if subject is not None and subject in admitted.server.tools and ruling.allowed and method == "tools/call":

@@ -95,17 +95,17 @@ class Connection(asyncio.Protocol):
                     known.first.admitted = again.admitted  # it was renewed
                 return
         self._at = self.server.now()
-        if self._phase is _Phase.HEAD:
-            self._head_bytes += len(data)
-        else:
-            # A head that arrives in one piece with the end of a body is not counted: one read bounds it.
-            self._head_bytes = len(data) if self._phase is _Phase.IDLE else 0
+        # Set to 0 by every piece of a body and at its end: a head that arrives in one piece with that is not
+        # counted, because one read bounds it.
+        self._head_bytes = len(data) + (0 if self._phase is _Phase.IDLE else self._head_bytes)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._stop(http_parsing.UNREADABLE)
-        if self._phase is _Phase.HEAD and self._head_bytes > self._limits.head_bytes:
-            self._stop(http_parsing.HEAD_TOO_LARGE)
+        if self._phase is not _Phase.IDLE and self._head_bytes > self._limits.head_bytes:
+            # In a body: an extension of a chunk, or a trailer, which the parser collects while it goes on.
+            in_head = self._phase is _Phase.HEAD
+            self._stop(http_parsing.HEAD_TOO_LARGE if in_head else http_parsing.UNREADABLE)
         if self._phase is _Phase.BODY and self._request is not None:
             self._look_at_unfinished(self._request)
         if self._waiting and self._exchange is not None:
@@ -175,6 +175,7 @@ class Connection(asyncio.Protocol):
         request.keep_alive = self._parser.should_keep_alive()
         request.memo = self._memo
         self._phase = _Phase.BODY
+        self._head_bytes = 0
         if self._header_bytes > self._limits.head_bytes or len(request.headers) > http_parsing.MOST_HEADERS:
             request.problem = http_parsing.HEAD_TOO_LARGE
         request.problem = (
@@ -187,6 +188,7 @@ class Connection(asyncio.Protocol):
             self.write(http_parsing.CONTINUE)
 
     def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
         request = self._request
         if request is None or request.problem is not None:
             return
@@ -206,6 +208,7 @@ class Connection(asyncio.Protocol):
             request.problem = http_parsing.UNREADABLE
         self._request = None
         self._phase = _Phase.IDLE
+        self._head_bytes = 0
         self._completed.append(request)
         self._take(request)
         if len(self._waiting) > http_parsing.MOST_WAITING:

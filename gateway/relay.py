@@ -7,6 +7,7 @@ one is reported at the end of the stream, or by breaking it off.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Final, TypeVar
 
@@ -21,6 +22,7 @@ from gateway.http_messages import Reply
 from gateway.limits import Limits
 from gateway.observer import Observer
 from gateway.protocol.answers import LongAnswer, Nonsense, check_answer, check_text, is_answer_to
+from gateway.protocol.caching import SCOPE, MakingPrivate, made_private, may_be_kept
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EventStream, EventTooLarge
 from gateway.protocol.strict_json import Json, NotStrict, encode
@@ -295,7 +297,7 @@ class Relay:
                 check_answer(body, message.id)
             else:
                 check_text(body)
-            rewritten = self._rewritten(visit, body) if _may_need_rewriting(body) else None
+            rewritten = self._rewritten(visit, body) if _may_need_rewriting(visit, body) else None
             body = body if rewritten is None else rewritten
         except (Nonsense, NotStrict, ListTooLong) as problem:
             raise why_broken(answer, problem) from None
@@ -306,8 +308,8 @@ class Relay:
 
     async def _long_json(self, visit: Visit, answer: UpstreamAnswer, begun: bytes) -> Forwarded:
         exchange, watched, passing = visit.exchange, LongAnswer(), False
-        blotting = Blotting(answer.secrets)
-        length = answer.headers.get(b"content-length")
+        blotting, private = Blotting(answer.secrets), MakingPrivate() if may_be_kept(visit.message) else None
+        length = None if private else answer.headers.get(b"content-length")
         chunk: bytes | None = begun
         try:
             while chunk is not None:
@@ -316,7 +318,8 @@ class Relay:
                     lines = JSON + self._lines(visit, answer)
                     exchange.start(answer.status, lines, int(length) if length else None)
                     passing = True
-                exchange.write(blotting.feed(chunk))
+                piece = blotting.feed(chunk)
+                exchange.write(piece if private is None else private.feed(piece))
                 if not await self._taken(visit, 0):
                     raise answer.failed(TOO_LARGE, "Too much is held for clients that do not read.")
                 chunk = await answer.next_chunk()
@@ -325,15 +328,18 @@ class Relay:
                 raise why_broken(answer, problem) from None
             exchange.abort()
             return Forwarded(answer.status, why_broken(answer, problem).code)
-        exchange.write(blotting.end())
+        exchange.write(blotting.end() if private is None else private.end(blotting.end()))
         exchange.finish()
         return Forwarded(answer.status)
 
     def _whole_stream(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded | None:
         """None if something is wrong with it: _stream() is left to report that."""
         try:
-            passed = self._events(visit).feed(body)
+            events = self._events(visit)
+            passed = events.feed(body)
         except tuple(BROKEN_STREAM):
+            return None
+        if self._is_unanswered(visit, events) and not events.resumable:
             return None
         visit.exchange.answer(answer.status, EVENT_STREAM + self._lines(visit, answer), answer.shown(passed))
         return Forwarded(answer.status)
@@ -342,7 +348,7 @@ class Relay:
         return EventStream(
             wrap_id=lambda handle: self._handles.wrap("event", visit.admitted, handle),
             rewrite_data=lambda data: self._rewritten(visit, data),
-            may_need_it=_may_need_rewriting,
+            may_need_it=partial(_may_need_rewriting, visit),
             max_event=self._limits.answer_bytes,
         )
 
@@ -358,8 +364,18 @@ class Relay:
         except BREAKING as problem:
             return await self._broken_off(visit, answer, events, why_broken(answer, problem))
         await self._let_go(visit, INVALID)
+        if self._is_unanswered(visit, events) and not (visit.standing or events.resumable):
+            error = answer.failed(INVALID, "The server ended its stream without an answer.")
+            return await self._broken_off(visit, answer, events, error)
         exchange.finish()
         return Forwarded(answer.status)
+
+    def _is_unanswered(self, visit: Visit, events: EventStream) -> bool:
+        asked = visit.message
+        if not isinstance(asked, Request):
+            return False
+        most = self._limits.collected_bytes
+        return not events.may_hold(encode(asked.id), lambda data: is_answer_to(data, asked.id), most)
 
     def _hold(self, visit: Visit, events: EventStream, endpoint: bytes) -> bytes:
         """The server speaks the 2024-11-05 transport: give the client an address of ours to post to."""
@@ -423,8 +439,7 @@ class Relay:
     ) -> Forwarded:
         await self._let_go(visit, error.code)
         message, exchange = visit.message, visit.exchange
-        unanswered = isinstance(message, Request) and not is_answer_to(events.last_event, message.id)
-        if visit.standing or error.code == CLIENT_GONE or not unanswered:
+        if visit.standing or error.code == CLIENT_GONE or not self._is_unanswered(visit, events):
             exchange.finish()
         elif events.resumable:
             # If told nothing, the client comes back with the last event's id and may still get its answer.
@@ -449,7 +464,10 @@ class Relay:
         """None: nothing needs rewriting, and the message may leave as it came. Empty: it must not leave."""
         filtered = self._filtered(visit, message)
         wrapped = self._carried.hand_out(visit, filtered or message, self._limits.list_bytes)
-        return filtered if wrapped is None else wrapped
+        changed = filtered if wrapped is None else wrapped
+        return (
+            made_private(message if changed is None else changed) if may_be_kept(visit.message) else changed
+        )
 
     def _filtered(self, visit: Visit, message: bytes) -> bytes | None:
         admitted = visit.opened.admitted  # a stream may be older than the policy
@@ -471,6 +489,6 @@ class Relay:
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)
 
 
-def _may_need_rewriting(text: bytes) -> bool:
+def _may_need_rewriting(visit: Visit, text: bytes) -> bool:
     seen = lowered(text)
-    return names_tools(seen) or may_be_carried(seen)
+    return names_tools(seen) or may_be_carried(seen) or (SCOPE in seen and may_be_kept(visit.message))

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from gateway.counters.base import MICROS
 from gateway.effects import NotAnswered, Ruling
 from gateway.http_messages import Reply
 from gateway.protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, Id, Refused, Request
 from gateway.protocol.strict_json import encode
 from gateway.visits import Visit
+from policies.language.quota import units
 from policies.language.sentences import wire_code
 
 NO_STORE: Final = b"Cache-Control: no-store\r\n"
@@ -93,13 +93,8 @@ def _told(ruling: Ruling, decision_id: str, *, explain: bool) -> dict[str, objec
         told["rule"] = ruling.rule
         if ruling.limit is not None:
             told["limit"] = ruling.limit
-            told["remaining"] = _units(ruling.left_micros)
+            told["remaining"] = units(ruling.left_micros)
     return told
-
-
-def _units(micros: int) -> int | float:
-    whole, part = divmod(micros, MICROS)
-    return micros / MICROS if part else whole
 
 
 def _result(id: Id, text: str, told: dict[str, object], *, modern: bool) -> dict[str, object]:

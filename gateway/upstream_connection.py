@@ -72,6 +72,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._answer: UpstreamAnswer | None = None
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
+        self._framing_bytes = 0
         self._interim = 0
         self._in_body = False
         self._known: _KnownAnswer | None = None
@@ -184,13 +185,15 @@ class UpstreamConnection(asyncio.BufferedProtocol):
                 self._free()
                 answer.tell()
                 return
-        if not self._in_body:
+        if self._in_body:
+            self._framing_bytes += len(data)
+        else:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._break(INVALID, _NOT_HTTP)
-        self._check_head()
+        self._check_framing()
         if first and answer.complete and not self.closed:
             self._known = _KnownAnswer.of(data, answer, self._keep_seconds())
         answer.tell()
@@ -200,10 +203,15 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         answer.fail(UpstreamError(INVALID, _UNANSWERED, sent=False))
         self.close()
 
-    def _check_head(self) -> None:
-        in_head = self._answer is not None and not self._in_body
-        if in_head and self._head_bytes > self._limits.answer_head_bytes:
+    def _check_framing(self) -> None:
+        if self._answer is None:
+            return
+        most = self._limits.answer_head_bytes
+        if not self._in_body and self._head_bytes > most:
             self._break(TOO_LARGE, "The head of the server's answer is too large.")
+        elif self._in_body and self._framing_bytes > most:
+            # An extension of a chunk, or a trailer, which the parser collects while it goes on.
+            self._break(INVALID, _NOT_HTTP)
 
     def connection_lost(self, exc: Exception | None) -> None:
         answer = self._answer
@@ -242,14 +250,16 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self._break(INVALID, _NOT_HTTP)
         elif status < 200:
             self._interim += 1
-            if status == 101 or self._interim > _MOST_INTERIM:
+            if status < 100 or status == 101 or self._interim > _MOST_INTERIM:
                 self._break(INVALID, _NOT_HTTP)
             return
         if self._answer is not None and not self.closed:
             self._in_body = True
+            self._framing_bytes = 0
             self._answer.take_head(status, self._headers)
 
     def on_body(self, body: bytes) -> None:
+        self._framing_bytes = 0
         if self._answer is not None and not self.closed:
             self._answer.take(body)
 

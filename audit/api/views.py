@@ -32,6 +32,9 @@ class DecisionSerializer(ShownRow):
     grant = PublicIdField("grt", source="grant_id", read_only=True)
     revision = PublicIdField("rev", source="policy_revision_id", read_only=True, allow_null=True)
     approval = PublicIdField("apr", source="approval_id", read_only=True, allow_null=True)
+    remaining = serializers.FloatField(
+        read_only=True, allow_null=True, help_text="What the limit that was used up had left."
+    )
     added_ms = serializers.SerializerMethodField()
     kept_arguments = serializers.SerializerMethodField()
 
@@ -49,6 +52,8 @@ class DecisionSerializer(ShownRow):
             "rule",
             "reason",
             "retry_after_seconds",
+            "limit",
+            "remaining",
             "revision",
             "approval",
             "upstream_status",

@@ -29,7 +29,7 @@ PIECE = 500
 TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 COLUMNS = (
     *("at", "decision", "server", "grant", "method", "tool", "outcome", "code", "rule", "reason"),
-    *("policy", "revision", "approval", "argument_names", "retry_after_seconds"),
+    *("policy", "revision", "approval", "argument_names", "retry_after_seconds", "limit", "remaining"),
     *("upstream_status", "upstream_code"),
     *("added_ms", "took_ms", "worker"),
 )
@@ -74,7 +74,7 @@ def _line(row: DecisionRow) -> dict[str, Any]:
         *(record.at.isoformat(), row.id, row.server_name, row.grant_label, record.method, record.tool),
         *(record.outcome, record.code, record.rule, record.reason),
         *(row.policy_name, row.policy_revision_number, row.approval_id or None),
-        *(record.argument_names, record.retry_after_seconds),
+        *(record.argument_names, record.retry_after_seconds, record.limit, record.remaining),
         *(record.upstream_status, record.upstream_code, row.added_ms, row.took_ms, record.worker),
     )
     return dict(zip(COLUMNS, values, strict=True))

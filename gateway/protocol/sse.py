@@ -49,6 +49,7 @@ class EventStream(msgspec.Struct, eq=False):
     _begun: bool = False
     _searched: int = 0
     _last: bytes = b""
+    _answered: bool = False
     _named: bool = False
 
     def feed(self, chunk: bytes) -> bytes:
@@ -70,14 +71,16 @@ class EventStream(msgspec.Struct, eq=False):
     def held(self) -> int:
         return len(self._buffer) + len(self._last)
 
-    @property
-    def last_event(self) -> bytes:
-        """The data of the last event that had any."""
-        found = b""
-        for event in _events_of(self._last):
-            data = _data_of(event)
-            found = found if data is None else data
-        return found
+    def may_hold(self, written_id: bytes, is_answer: Callable[[bytes], bool], most: int) -> bool:
+        """Whether the answer with this id may be among the events. Only the last ones are parsed, if they do
+        not look like it at a glance, and no more than `most`."""
+        last = self._last
+        if self._answered or len(last) > most:
+            return self._answered or _may_answer(last)
+        at = last.find(b'"id":' + written_id)
+        if at >= 0 and last.startswith((b",", b"}"), at + 5 + len(written_id)) and _may_answer(last):
+            return True
+        return any(data is not None and is_answer(data) for data in map(_data_of, _events_of(last)))
 
     def _past_the_mark(self) -> bool:
         """True once the stream's first bytes are known; a byte order mark among them is dropped."""
@@ -114,6 +117,7 @@ class EventStream(msgspec.Struct, eq=False):
     def _passed(self, whole: bytes) -> bytes:
         passed = self._looked_through(whole)
         if _HAS_DATA.search(whole):
+            self._answered = self._answered or _may_answer(self._last)
             self._last = whole
         return passed
 
@@ -145,9 +149,12 @@ class EventStream(msgspec.Struct, eq=False):
                 on_data(data)
 
     def _with_wrapped_id(self, line: re.Match[bytes]) -> bytes:
-        self.resumable = True
+        given = line[1] or b""
+        if b"\0" in given:
+            return b":"  # as for a client, which has to ignore it
         # An empty id only tells the client to forget the last one.
-        return b"id: " + (self.wrap_id(line[1]) if line[1] else b"")
+        self.resumable = given != b""
+        return b"id: " + (self.wrap_id(given) if given else b"")
 
     def _filtered(self, event: bytes) -> bytes:
         if not self.may_need_it(event):
@@ -184,6 +191,10 @@ def _data_of(event: bytes) -> bytes | None:
 def _written(beside: list[bytes], data: bytes | None) -> bytes:
     told = [b"data: " + line for line in data.split(b"\n")] if data else []
     return b"\n".join([*beside, *told, b"", b""]) if beside or told else b""
+
+
+def _may_answer(events: bytes) -> bool:
+    return events.find(b'"result":') >= 0 or events.find(b'"error":') >= 0
 
 
 def _is_data(line: bytes) -> bool:

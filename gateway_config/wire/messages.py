@@ -94,7 +94,8 @@ class DecisionEntry(
 ):
     """Written before the call is forwarded. `sequence` is assigned by the log; 0 until then.
 
-    `approval` is the id of the approval that the call waits for, was sent by, or was refused by.
+    `approval` is the id of the approval that the call waits for, was sent by, or was refused by. `limit`: the
+    most allowed by the limit that was full, and in millionths what it had left.
     """
 
     id: str
@@ -115,6 +116,8 @@ class DecisionEntry(
     argument_digest: str | None = None
     added_us: int = 0
     retry_after_seconds: int | None = None
+    limit: int | None = None
+    remaining_micros: int | None = None
     approval: str | None = None
     kept: tuple[KeptArgument, ...] = ()
 
@@ -149,6 +152,8 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     policy: str | None = None
     revision: int = 0
     retry_after_seconds: int | None = None
+    limit: int | None = None
+    remaining_micros: int | None = None
     approval: str | None = None
 
     def as_server(self) -> msgspec.Raw:

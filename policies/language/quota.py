@@ -10,6 +10,14 @@ from .paths import Path
 from .work import walk
 
 MICROS: Final = 1_000_000
+
+
+def units(micros: int) -> int | float:
+    """What so many millionths are, as a person writes it."""
+    whole, part = divmod(micros, MICROS)
+    return micros / MICROS if part else whole
+
+
 LONGEST_KEY: Final = 256
 _WIDE = Context(prec=60, Emax=999_999, Emin=-999_999)
 

@@ -40,7 +40,8 @@ def stored(acme: Acme) -> list[DecisionRecord]:
 
 
 def test_a_record_is_stored_as_it_was_sent(acme: Acme) -> None:
-    entry = denied(acme, retry_after_seconds=12, policy=str(uuid4()))
+    policy = str(uuid4())
+    entry = denied(acme, retry_after_seconds=12, limit=30, remaining_micros=2_500_000, policy=policy)
     assert store(entry) == entry.sequence
     (row,) = stored(acme)
     assert (str(row.id), row.tool, row.outcome, row.code, row.retry_after_seconds) == (
@@ -50,6 +51,7 @@ def test_a_record_is_stored_as_it_was_sent(acme: Acme) -> None:
         "denied",
         12,
     )
+    assert (row.limit, row.remaining) == (30, 2.5)
     assert row.argument_names == ["user_name"] and str(row.policy_revision_id) == entry.policy
     assert int(row.at.timestamp() * 1000) == entry.at_ms
 
@@ -120,6 +122,7 @@ def test_records_of_an_organization_that_is_gone_are_passed_over(acme: Acme) -> 
         {"sequence": -1},
         {"revision": 2**63},
         {"retry_after_seconds": 2**40},
+        {"remaining_micros": -1},
         {"policy": "junk"},
     ],
 )

@@ -226,10 +226,19 @@ def test_the_rule_that_decided_is_shown_in_the_revision_that_was_live(
         rule="/tools/create_access_key/limits/0",
         reason="create_access_key has reached a limit; try again in 12 s.",
         retry_after_seconds=12,
+        limit=30,
+        remaining_micros=0,
         policy_revision_id=revision.pk,
     )
     shown = page(signed_in(cast.bob), f"/log/{record.public_id}/")
-    for said in ("Rule, in revision 1", "create_access_key_rate", "A limit is used up", "12 s", "Held back"):
+    for said in (
+        "Rule, in revision 1",
+        "create_access_key_rate",
+        "A limit is used up",
+        "30, with 0 left",
+        "12 s",
+        "Held back",
+    ):
         assert said in shown
     assert "[POLICY DENIED] create_access_key has reached a limit; try again in 12 s." in shown
 

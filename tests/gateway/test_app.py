@@ -101,8 +101,11 @@ async def test_the_call_over_the_limit_is_denied_with_its_retry_after(tmp_path: 
         told = answer.json["result"]["_meta"][META]
         assert told["code"] == "limit_exceeded"
         assert 1 <= told["retry_after_seconds"] <= 60
-        assert "rule" not in told
+        assert "rule" not in told and "limit" not in told
         assert len(it.upstream.received) == 2
+        record = it.log.decisions[-1]
+        assert (record.code, record.limit, record.remaining_micros) == ("limit_exceeded", 2, 0)
+        assert it.log.decisions[0].limit is None
 
 
 async def test_a_denial_explains_itself_where_the_organization_wants_it(tmp_path: Path) -> None:

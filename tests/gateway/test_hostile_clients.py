@@ -337,3 +337,36 @@ async def test_the_body_of_a_request_is_kept_no_longer_than_it_is_served(tmp_pat
         assert (await alice.answer()).status == 200
         [connection] = it.http.connections
         assert not connection._completed
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"0\r\nX: ", b"0\r\n" + b"X: y\r\n" * 9, b"1;", b"0" * 99],
+    ids=["trailer", "trailers", "extension", "size"],
+)
+async def test_what_never_ends_after_a_chunk_is_cut_off(tmp_path: Path, endless: bytes) -> None:
+    limits = quick(body_grace_seconds=30.0)
+    async with world(tmp_path, limits=limits) as it, it.client() as mallory:
+        chunked: dict[str, str | None] = {
+            "Content-Type": "application/json",
+            "Transfer-Encoding": "chunked",
+        }
+        mallory.send(mallory.head("POST", None, chunked) + b"1\r\n{\r\n" + endless)
+        for _ in range(4 * limits.head_bytes // 6_000):
+            mallory.send(endless[-1:] * 6_000 if endless[-1:] != b"\n" else b"X: y\r\n" * 1_000)
+            await asyncio.sleep(0)
+        assert (await mallory.answer()).status == 400
+        assert it.upstream.received == []
+
+
+async def test_the_beginning_of_a_request_may_come_with_a_long_one(tmp_path: Path) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        # As long as a head may be, but in one piece with what follows it.
+        arguments = {"path": "x" * 40_000}
+        long = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+        body = json.dumps(long | {"params": {"name": "read_file", "arguments": arguments}}).encode()
+        second = framed(alice, call("read_file", 2))
+        alice.send(framed(alice, body) + second[:20])
+        assert (await alice.answer()).json["id"] == 1
+        alice.send(second[20:])
+        assert (await alice.answer()).json["id"] == 2

@@ -425,3 +425,34 @@ def test_nobody_makes_the_gateway_forget_the_tasks_of_others() -> None:
     assert seen.tool_of(acme, "mine") == "search"
     assert seen.tool_of(umbra, "mine") is None
     assert [seen.tool_of(umbra, f"{number}") for number in (90, 91, 99)] == [None, "search", "search"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+@pytest.mark.parametrize(
+    "endless",
+    [b"0\r\nX: ", b"0\r\n" + b"X: y\r\n" * 9, b"1;", b"0" * 99],
+    ids=["trailer", "trailers", "extension", "size"],
+)
+async def test_what_never_ends_after_a_chunk_is_not_collected(
+    tmp_path: Path, kind: str, endless: bytes
+) -> None:
+    sent = 0
+
+    async def behave(conversation: Conversation) -> None:
+        nonlocal sent
+        lines = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        conversation.write(lines.encode() + b"1\r\n \r\n" + endless)
+        piece = endless[-1:] * 60_000 if endless[-1:] != b"\n" else b"X: y\r\n" * 10_000
+        while True:
+            conversation.write(piece)
+            await conversation.writer.drain()
+            sent += len(piece)
+            await asyncio.sleep(0)
+
+    limits = quick(answer_grace_seconds=30.0)
+    async with world(tmp_path, upstream=Upstream(behave), limits=limits) as it, it.client() as alice:
+        answer = await alice.call("read_file")
+        told = json.loads(answer.events[-1] if answer.events else answer.body)
+        assert told["result"]["_meta"][META]["code"] == "upstream_invalid"
+        await eventually(lambda: it.upstream.gone == 1)
+        assert sent < 20_000_000

@@ -116,6 +116,88 @@ async def test_a_stream_that_dies_after_its_answer_has_lost_nothing(tmp_path: Pa
         assert [json.loads(event) for event in answer.events] == [RESULT]
 
 
+NOTED = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "error", "data": "x"}}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        [": nothing to say\n\n"],
+        [f"data: {json.dumps(NOTED)}\n\n"],
+        [f"data: {json.dumps(RESULT | {'id': 7})}\n\n"],
+        [f"data: {json.dumps(RESULT)}\n"],
+        [f"id:\ndata: {json.dumps(PROGRESS)}\n\n"],
+        [f"id: a\0b\ndata: {json.dumps(PROGRESS)}\n\n"],
+    ],
+    ids=["nothing", "a comment", "news", "to another call", "half", "no id", "a NUL"],
+)
+@pytest.mark.parametrize("slowly", [False, True])
+async def test_a_stream_that_ends_without_its_answer_tells_the_agent(
+    tmp_path: Path, events: list[str], slowly: bool
+) -> None:
+    async def end(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        for event in events:
+            conversation.event(event)
+        await asyncio.sleep(0.05 if slowly else 0)
+        conversation.end_stream()
+
+    async with world(tmp_path, upstream=Upstream(end)) as it, it.client() as alice:
+        told = json.loads((await alice.post(CALL)).events[-1])
+        assert told["id"] == 1
+        assert told["result"]["_meta"][META]["code"] == "upstream_invalid"
+        assert it.log.completions[0].upstream_code == "upstream_invalid"
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
+async def test_news_after_the_answer_are_followed_by_no_second_answer(
+    tmp_path: Path, ends: bool, separators: tuple[str, str]
+) -> None:
+    answer = f"data: {json.dumps(RESULT, separators=separators)}\n\n"
+
+    async def behave(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        conversation.event(answer)
+        await asyncio.sleep(0.02)
+        conversation.message(NOTED)
+        await conversation.writer.drain()
+        conversation.end_stream() if ends else conversation.writer.close()
+
+    async with world(tmp_path, upstream=Upstream(behave)) as it, it.client() as alice:
+        answers = [json.loads(event) for event in (await alice.post(CALL)).events]
+        assert answers == [RESULT, NOTED]
+
+
+async def test_a_stream_that_ends_and_can_be_resumed_is_left_to_its_client(tmp_path: Path) -> None:
+    async def end(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        conversation.event("id: 7\ndata:\n\n")
+        conversation.end_stream()
+
+    async with world(tmp_path, upstream=Upstream(end)) as it, it.client() as alice:
+        assert len((await alice.post(CALL)).events) == 0
+        assert it.log.completions[0].upstream_code is None
+
+
+async def test_the_end_of_a_subscription_is_no_failure(tmp_path: Path) -> None:
+    async def end(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        conversation.message(NOTED)
+        conversation.end_stream()
+
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    params = {"notifications": {"toolsListChanged": True}, "_meta": meta}
+    listen = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}
+    modern: dict[str, str | None] = {
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "subscriptions/listen",
+    }
+    async with world(tmp_path, upstream=Upstream(end)) as it, it.client() as alice:
+        assert [json.loads(event) for event in (await alice.post(listen, **modern)).events] == [NOTED]
+
+
 async def test_a_stream_that_can_be_resumed_is_broken_off_so_that_it_is(tmp_path: Path) -> None:
     async def die(conversation: Conversation) -> None:
         conversation.begin_stream()

@@ -46,6 +46,7 @@ NONSENSE = {
     "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "switching protocols": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "a status below 100": b"HTTP/1.1 099 What\r\nContent-Length: 0\r\n\r\n",
 }  # fmt: skip
 
 

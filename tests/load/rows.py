@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import connection, models
 from django.utils import timezone
+from psycopg import sql
 
 from accounts.models import ApiKey, AuditEvent, Invitation, Membership, Organization, Role, User
 from accounts.permissions import SCOPES
@@ -95,8 +96,10 @@ def copy(rows: Sequence[models.Model]) -> None:
 
 def copy_values(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     connection.ensure_connection()
-    named = ", ".join(columns)
-    with connection.connection.cursor() as cursor, cursor.copy(f"COPY {table} ({named}) FROM STDIN") as into:
+    into_columns = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.connection.cursor() as cursor, cursor.copy(into_columns) as into:
         for row in rows:
             into.write_row(row)
 

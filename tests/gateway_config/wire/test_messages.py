@@ -57,7 +57,8 @@ def test_a_decision_in_two_parts_is_read_as_one(full: bool) -> None:
         values |= {
             "sequence": 9, "tool": 'a/"b"\\\u2028', "code": "denied", "reason": "}\n{é", "policy": "p",
             "revision": 3, "argument_names": ("user", '"'), "argument_digest": "0" * 64, "added_us": 17,
-            "retry_after_seconds": 12, "approval": "a", "kept": (KeptArgument("args.user", "value", '"x"'),),
+            "retry_after_seconds": 12, "limit": 30, "remaining_micros": 0, "approval": "a",
+            "kept": (KeptArgument("args.user", "value", '"x"'),),
         }  # fmt: skip
         assert values.keys() == set(DecisionEntry.__struct_fields__)
     standing = Standing(**{name: values[name] for name in Standing.__struct_fields__ if name in values})
