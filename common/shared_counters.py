@@ -98,7 +98,7 @@ class SharedCounters(BaseCache):
         """The whole file has its place on the disk from the start: a page that finds none later would end the
         process (SIGBUS). On a disk that is full already, each process counts for itself."""
         try:
-            _allocate(file)
+            reserve(file, _SIZE)
         except OSError as problem:
             _log.warning(
                 "%s cannot be used (%s): until it is restarted, each process counts requests for itself, so"
@@ -110,13 +110,16 @@ class SharedCounters(BaseCache):
         return mmap.mmap(file, _SIZE)
 
 
-def _allocate(file: int) -> None:
+def reserve(file: int, size: int) -> None:
+    """Give a file that will be mapped its place on the disk. One that is larger stays as it is."""
     try:
-        os.posix_fallocate(file, 0, _SIZE)
+        os.posix_fallocate(file, 0, size)
     except OSError as problem:
         if problem.errno not in _CANNOT_ALLOCATE:
             raise
-        os.ftruncate(file, _SIZE)  # this file system reserves nothing, so a full disk is a risk there
+        os.ftruncate(
+            file, max(size, os.fstat(file).st_size)
+        )  # this file system reserves nothing, so a full disk is a risk there
 
 
 def _left_at(table: mmap.mmap, place: int, now: int) -> int:

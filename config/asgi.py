@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from common.memory import collect_less
-from config import env
+from config import counts, env
 from config.bodies import Application, with_bodies_up_to
 from config.supervisor.lifeline import die_with_master
 
@@ -30,4 +30,5 @@ def _application() -> Application:
 with env.or_exit():
     application = with_bodies_up_to(settings.LARGEST_BODY, _application())
     import_module(settings.ROOT_URLCONF)  # imports every view before the first request
+    counts.begin("internal" if settings.INTERNAL else "web")
 collect_less()

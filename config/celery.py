@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
-from celery.signals import celeryd_after_setup, celeryd_init
+from celery.signals import celeryd_after_setup, celeryd_init, task_postrun, task_prerun
 from django.conf import settings
 
 from config import env
@@ -124,6 +124,17 @@ def _check_keys(**_: Any) -> None:
         env.keys("SEALING_KEYS")
         env.keys("BUNDLE_KEYS")
         env.one_key("SIGNING_KEY")
+
+
+@celeryd_after_setup.connect
+def _count_tasks(**_: Any) -> None:
+    from config import counts  # it needs the settings, which are still being made when this is loaded
+
+    with env.or_exit():
+        counts.begin("worker")
+    counts.name_tasks([name for name in app.tasks if not name.startswith("celery.")])
+    task_prerun.connect(counts.task_begins)
+    task_postrun.connect(counts.task_ended)
 
 
 with env.or_exit():

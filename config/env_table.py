@@ -116,17 +116,17 @@ SETTINGS: list[Setting] = [
         "METRICS_PORT",
         Kind.INTEGER,
         "",
-        "Where the gateway serves its metrics; empty: nowhere. With several gateways under `up`, the second"
-        " uses the next port, and so on.",
-        "gateway",
+        "Where a process serves its metrics; empty: nowhere. Under `up`, it is for gateways alone, and the"
+        " second uses the next port, and so on: the internal listener has the metrics of all the others.",
+        "web, worker, gateway",
     ),
     Setting(
         "METRICS_HOST",
         Kind.TEXT,
         "127.0.0.1",
-        "The address the gateway serves its metrics on. Whoever reaches it can read them; they name no"
-        " organization, tool or person.",
-        "gateway",
+        "The address that metrics are served on. Whoever reaches it can read them; they name no organization,"
+        " tool or person.",
+        "web, worker, gateway",
     ),
     Setting(
         "HANDOVER_DIR",

@@ -1,7 +1,8 @@
 """Numbers about the control plane for Prometheus, on the internal listener. None names a tenant or a person.
 
-All of them are read from the database, where whatever must not be lost waits: a broker holds nothing but
-hints. So they are the same whichever process is asked, and they are there while the Celery worker is not.
+What waits is read from the database, where whatever must not be lost waits: a broker holds nothing but hints.
+So it is the same whichever process is asked, and it is there while the Celery worker is not. What processes
+count while they run (`config.counts`) is there while the database is not.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from approvals.models import Notice
+from config import counts
 from gateway_config.models import PublishRequest, Worker
 from gateway_config.workers import GONE_AFTER
 from servers.models import ToolScan
 
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+_ANSWERS: Final = "policylayer_database_answers"
 _RECENT: Final = timedelta(hours=1)
 # A gateway is given this long to run what was published; far less is usual.
 _BEHIND_AFTER: Final = timedelta(seconds=30)
@@ -51,10 +54,21 @@ class _Work:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("\n".join((*lines(timezone.now()), "")), content_type=_TEXT)
+    return HttpResponse("\n".join((*lines(timezone.now()), counts.text())), content_type=_TEXT)
 
 
 def lines(now: datetime) -> Iterator[str]:
+    try:
+        answers = tuple(_of_the_database(now))
+    except DatabaseError:
+        answers = ()
+    yield f"# HELP {_ANSWERS} Whether the database answers; if not, what waits there is not known."
+    yield f"# TYPE {_ANSWERS} gauge"
+    yield f"{_ANSWERS} {int(bool(answers))}"
+    yield from answers
+
+
+def _of_the_database(now: datetime) -> Iterator[str]:
     work = _work(now)
     yield from _gauge(
         "policylayer_work_waiting",

@@ -12,7 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeAlias, assert_never
 
-from gateway.control_plane import ControlPlaneError
+from gateway.control_plane import ControlPlaneError, NotReachedYet
 from gateway.counters.base import Limiter
 from gateway.effects import NO_APPROVALS, Claimed
 from gateway.used_approvals import UsedApprovals
@@ -236,6 +236,8 @@ class ApprovalsClient:
                 listening.set_result(None)
 
     def _note_trouble(self, error: Exception) -> None:
+        if isinstance(error, NotReachedYet):
+            return
         if not self._in_trouble:
             why = error if isinstance(error, ControlPlaneError) else type(error).__name__
             _log.warning("answers to approvals are not heard of until this is over: %s", why)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from gateway.config_store import ConfigStore
-from gateway.control_plane import ControlPlaneError, TokenRefused
+from gateway.control_plane import ControlPlaneError, NotReachedYet, TokenRefused
 from gateway_config.wire.messages import Ack, Head, HeadsAnswer, Hello, HelloAnswer, SignedBundle
 
 _log: Final = logging.getLogger(__name__)
@@ -209,7 +209,7 @@ class ConfigFeed:
         ]
 
     def _note_trouble(self, error: Exception) -> None:
-        if str(error) == self._trouble:
+        if isinstance(error, NotReachedYet) or str(error) == self._trouble:
             return
         self._trouble = str(error)
         match error:

@@ -1,5 +1,6 @@
 """Client of the control plane's internal API. On the path only of calls that need approval."""
 
+import time
 from typing import Final, Self, TypeVar
 
 import httpx
@@ -26,12 +27,17 @@ from gateway_config.wire.messages import (
 
 _CONNECT_SECONDS: Final = 3.0
 _ANSWER_SECONDS: Final = 15.0
+_STARTING_SECONDS: Final = 5.0
 _JSON: Final = {"Content-Type": "application/json"}
 _Answer = TypeVar("_Answer")
 
 
 class ControlPlaneError(Exception):
     """The control plane was not reached, refused, or answered nonsense. One sentence; never a token."""
+
+
+class NotReachedYet(ControlPlaneError):  # noqa: N818
+    """Both may have been started together, and this worker was up first: worth no line in the log."""
 
 
 class TokenRefused(ControlPlaneError):  # noqa: N818
@@ -50,6 +56,7 @@ class ControlPlane:
             follow_redirects=False,
             transport=transport,
         )
+        self._answers_by: float | None = time.monotonic() + _STARTING_SECONDS  # None: it has answered
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,9 +124,10 @@ class ControlPlane:
             response = await self._client.send(request)
         except Exception as error:
             # Catch anything: a connection reset while it is being made ends in an AttributeError far below.
-            raise ControlPlaneError(
-                f"the control plane (CONTROL_URL) does not answer: {type(error).__name__}"
-            ) from None
+            starting = self._answers_by is not None and time.monotonic() < self._answers_by
+            kind = NotReachedYet if starting else ControlPlaneError
+            raise kind(f"the control plane (CONTROL_URL) does not answer: {type(error).__name__}") from None
+        self._answers_by = None
         # The body has been read. Response and stream refer to each other and to what was sent: megabytes of
         # records that would stay until the garbage collector runs.
         del response.stream

@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "catalog.public.SameForEverybody",
     "config.static_files.StaticFilesMiddleware",
+    "config.counts.requests_counted",
     "config.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.middleware.SlashAppended",
@@ -73,7 +74,7 @@ INTERNAL = ROOT_URLCONF == "config.internal_urls"
 if INTERNAL:
     # Gateways send a token and nothing that a browser sends. Middleware that runs in threads would hold one
     # for each gateway that waits for news. This one works with coroutines too; allauth needs it to start.
-    MIDDLEWARE = ["allauth.account.middleware.AccountMiddleware"]
+    MIDDLEWARE = ["config.counts.requests_counted", "allauth.account.middleware.AccountMiddleware"]
 
 TEMPLATES: list[dict[str, Any]] = [
     {

@@ -160,7 +160,7 @@ class Product:
         return {
             "DJANGO_SETTINGS_MODULE": self._settings,
             **self._shared_by_all(),
-            **_given(process, self.operator),
+            **_given(process, self.operator, without=_OF_GATEWAYS),
             "DATABASE_URL": database_url,
             "DATA_DIR": str(self.options.data_dir),
             "PORT": str(self.options.port),
@@ -209,6 +209,8 @@ def _given(process: str, operator: Mapping[str, str], without: tuple[str, ...] =
 
 _DECIDED_HERE = ("GATEWAY_HOST", "GATEWAY_PORT", "GATEWAY_SHARED_PORT", "DATA_DIR", "METRICS_PORT",
                  "HANDOVER_DIR", "HANDOVER_ADDRESS")  # fmt: skip
+# The rest of the product has its numbers on the internal listener.
+_OF_GATEWAYS = ("METRICS_PORT", "METRICS_HOST")
 _STAND_ON = ("CELERY_BROKER_URL", "CACHE_URL", "LIMITER_URL")
 _INTERNAL = {"DJANGO_URLCONF": "config.internal_urls"}
 _SECRETS = frozenset(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
 from config import env
@@ -20,12 +21,27 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=str(env.port("PORT")))
     given = parser.parse_args(arguments)
+    _check_data_dir(Path(env.text("DATA_DIR")).absolute())
     # Replaces this process, so that whatever stops it stops them.
     os.execv(sys.executable, [sys.executable, "-m", *granian(given.host, given.port, web_processes())])  # noqa: S606
 
 
+def _check_data_dir(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as problem:
+        raise env.EnvironmentInvalid(
+            f"DATA_DIR is {folder}, where nothing can be written ({problem.strerror}). The site counts"
+            f" requests and failed sign-ins there: set it to a folder that this user can write to."
+        ) from None
+
+
 def granian(host: str, port: int | str, processes: int) -> list[str]:
     served = ["--interface", "asginl", "--host", host, "--port", str(port), "--workers", str(processes)]
+    if processes > 1:
+        # Otherwise one that dies takes the others, and with them the site, away for seconds.
+        served.append("--respawn-failed-workers")
     return ["granian", *served, "--no-ws", "--log-level", "warning", "config.asgi:application"]
 
 

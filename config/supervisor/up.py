@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -45,6 +46,9 @@ def _run(options: Options, afterwards: Afterwards | None) -> int:
     # Files that the processes write are for this user only; PostgreSQL's user may only enter the folder.
     os.umask(0o077)
     lock = take_lock(options.data_dir, "lock" if options.needs_database else "lock-gateway")
+    if options.needs_database:
+        # What another version counted may have had other labels.
+        shutil.rmtree(options.data_dir / "metrics", ignore_errors=True)
     reserved = reserve_ports(options.listeners(), gateways=len(options.workers))
     keys = Keys(options.data_dir / "secrets.json", os.environ)
     product = Product(options, keys)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.tokens import WORKER, is_well_formed
+from config import env
 from config.supervisor import site
 from config.supervisor.keys import Keys, verify_key
 from config.supervisor.listeners import listeners_at
@@ -86,7 +88,7 @@ def test_gateways_have_their_own_folders_and_tokens_one_port_and_one_limiter(
 ) -> None:
     monkeypatch.setenv("METRICS_PORT", "9100")
     made = product(tmp_path, "--only", "worker,gateway", "--gateways", "2")
-    made = replace(made, operator={"HANDOVER_ADDRESS": "10.0.0.5:8200"})
+    made = replace(made, operator={"HANDOVER_ADDRESS": "10.0.0.5:8200", "METRICS_PORT": "9100"})
     found = environments(made)
     first, second = found["gw-1"], found["gw-2"]
     for name in ("DATA_DIR", "WORKER_NAME", "WORKER_TOKEN"):
@@ -96,6 +98,7 @@ def test_gateways_have_their_own_folders_and_tokens_one_port_and_one_limiter(
     assert first["LIMITER_URL"] == f"sqlite:///{tmp_path}/limiter.sqlite3"
     assert first["GATEWAY_SHARED_PORT"] == "yes"
     assert (first["METRICS_PORT"], second["METRICS_PORT"]) == ("9100", "9101")
+    assert not any("METRICS_PORT" in found[name] for name in ("internal", "worker"))
     assert (first["HANDOVER_ADDRESS"], second["HANDOVER_ADDRESS"]) == ("10.0.0.5:8200", "10.0.0.5:8201")
     assert "web" not in found
 
@@ -123,6 +126,17 @@ def test_the_site_is_served_by_one_process_for_each_core_it_may_use(
     assert commands["web"][commands["web"].index("--workers") + 1] == str(processes)
     # Whoever waits there for news is woken by one listener.
     assert commands["internal"][commands["internal"].index("--workers") + 1] == "1"
+
+
+@pytest.mark.parametrize("place", ["/proc/policylayer", "a-file/data"])
+def test_a_site_that_cannot_write_to_its_folder_says_what_to_do_before_it_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / place))
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("it serves"))
+    with pytest.raises(env.EnvironmentInvalid, match="set it to a folder that this user can write to"):
+        site.main([])
 
 
 def test_a_gateway_alone_shares_its_port_with_nobody(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ class Up:
 
 
 @pytest.fixture
-def up(tmp_path: Path, plain_environment: None) -> Iterator[Up]:
+def up(tmp_path: Path, plain_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
+    monkeypatch.setenv("WEB_PROCESSES", "2")
     # A space in the path is a favourite of strangers' home folders.
     product = Up(tmp_path / "a folder", tmp_path / "log")
     yield product
@@ -62,8 +63,17 @@ def test_the_product_survives_what_happens_to_processes(up: Up) -> None:
     everything_answers(up.running)
     assert stat.S_IMODE((up.data_dir / "run.json").stat().st_mode) == 0o600
 
+    numbers = httpx.get(f"{up.running.internal_url}/metrics", timeout=60).text
+    assert 'policylayer_requests_total{face="site",method="GET",route="(none)",status="4xx"} 1.0' in numbers
+    assert 'policylayer_tasks_total{state="failure",task="gateway_config.tasks.sweep"}' in numbers
+
     port = up.running.web_url.rpartition(":")[2]
     web = next(pid for pid in children_of(up.process.pid) if f"--port {port} " in words_of(pid))
+    killed, other = children_of(web)
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: other in (now := children_of(web)) and killed not in now and len(now) == 2, 60)
+    assert answers(up.running.web_url)
+    assert "web ended" not in up.log.read_text()
     os.kill(web, signal.SIGKILL)
     until(lambda: "web was ended by SIGKILL" in up.log.read_text())
     until(lambda: answers(up.running.web_url), 60)

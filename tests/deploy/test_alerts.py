@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 from ruamel.yaml import YAML
 
+from config import counts
 from config.metrics import lines
 from gateway.config_store import ConfigStore
 from gateway.decision_log import DecisionLog
@@ -41,11 +42,18 @@ def test_alerts_ask_for_what_a_gateway_and_a_control_plane_that_have_just_starte
     text = asyncio.run(of_a_gateway(tmp_path))
     with as_worker():
         text += "\n".join(lines(timezone.now())) + "\n"
+    counts.name_tasks(["servers.tasks.run_scan"])
+    text += counts.text()
     declared = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     asked = {name for rule in rules for name in re.findall(r"policylayer_[a-z_]+", rule["expr"])}
     assert {name.removesuffix("_bucket") for name in asked} <= declared
-    for label in {label for rule in rules for label in re.findall(r'{((?:work|state)="\w+")}', rule["expr"])}:
+    for label in {
+        label
+        for rule in rules
+        for label in re.findall(r'{(work="\w+"|state="(?!failure)\w+")}', rule["expr"])
+    }:
         assert f"{{{label}}} 0" in text, label
+    assert '{state="failure",task="servers.tasks.run_scan"} 0.0' in text
     for code in {code for rule in rules for code in re.findall(r'code="(\w*)"', rule["expr"])}:
         assert f'code="{code}"}} 0\n' in text, code
 

@@ -211,6 +211,25 @@ def test_metrics_are_served_to_those_who_are_named_and_nowhere_unless_asked_for(
     assert {"name": "metrics", "port": 9100, "targetPort": "metrics"} in served
 
 
+def test_web_and_worker_serve_their_metrics_to_those_who_are_named(
+    pods: dict[str, dict[str, Any]], chart: dict[str, Any]
+) -> None:
+    prometheus = {"podSelector": {"matchLabels": {"app": "prometheus"}}}
+    asked = {part: {"metricsPort": 9100} for part in ("web", "worker")}
+    (read,) = read_chart(VALUES | asked | {"networkPolicy": {"metricsFrom": [prometheus]}})
+    assert (read["errors"], read["invalid"]) == ([], [])
+    opened = {"ports": [{"port": 9100, "protocol": "TCP"}], "from": [prometheus]}
+    for part in asked:
+        assert not {"METRICS_PORT", "METRICS_HOST"} & names(container(pods[part]))
+        assert opened not in of_kind(chart, "NetworkPolicy")[part]["spec"]["ingress"]
+        served = container(of_kind(read, "Deployment")[part])
+        said = {one["name"]: one.get("value") for one in served["env"]}
+        assert (said["METRICS_PORT"], said["METRICS_HOST"]) == ("9100", "$(POD_IP)")
+        assert "$(POD_IP):9100" in str(said["OWN_LISTENERS"]).split(",")
+        assert {"name": "metrics", "containerPort": 9100} in served["ports"]
+        assert opened in of_kind(read, "NetworkPolicy")[part]["spec"]["ingress"]
+
+
 def test_a_pod_that_ends_accepts_connections_until_nobody_sends_it_any(
     pods: dict[str, dict[str, Any]],
 ) -> None:

@@ -140,6 +140,7 @@ def test_the_processes_are_started_as_manage_py_starts_them(
         assert compose[name]["command"] == ["python", *started[name]], name
     # Only in the container it is known how many there should be.
     assert compose["web"]["command"][:3] == ["python", "-m", site.__name__]
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
     assert served(compose["web"]["command"][3:], monkeypatch) == [sys.executable, *started["web"]]
     assert compose["prepare"]["command"] == ["python", *product.preparation().command[1:]]
 
@@ -171,9 +172,21 @@ def test_no_call_can_be_led_to_a_listener_of_the_product(compose: dict[str, dict
         if name in PORTS
         for place in one["networks"].values()
     }
+    # Those that serve metrics on a network; the gateway does so on its loopback.
+    wanted |= {f"{compose[name]['networks']['edge']['ipv4_address']}:9100" for name in ("web", "worker")}
     assert all(isinstance(one["networks"], dict) for name, one in compose.items() if name in PORTS)
     for name in ("web", "worker", "gateway"):
         assert set(compose[name]["environment"]["OWN_LISTENERS"].split(",")) == wanted
+
+
+@pytest.mark.parametrize("process", ["web", "worker"])
+def test_metrics_are_served_where_only_our_own_containers_reach_them(
+    compose: dict[str, dict[str, Any]], process: str
+) -> None:
+    one = compose[process]
+    assert one["environment"]["METRICS_HOST"] == one["networks"]["edge"]["ipv4_address"]
+    assert one["environment"]["METRICS_PORT"] == ""
+    assert not any("9100" in port for port in one.get("ports", []))
 
 
 def test_images_are_pinned_to_one_version_and_ours_to_this_one(compose: dict[str, dict[str, Any]]) -> None:

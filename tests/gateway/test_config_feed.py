@@ -5,15 +5,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import msgspec
 import pytest
 
 from common.tokens import token_digest
+from gateway import control_plane
+from gateway.approvals_client import ApprovalsClient
 from gateway.config_feed import ConfigFeed, Pace
 from gateway.config_store import ConfigStore
 from gateway.control_plane import ControlPlane, ControlPlaneError, TokenRefused
+from gateway.used_approvals import UsedApprovals
 from gateway_config.wire.messages import Ack, Head, HeadsAnswer, Hello, HelloAnswer, SignedBundle
 from tests.gateway_config.wire.bundles import ACME, KEYS, MALLORY, TOKEN, acme, an_id, signed
 
@@ -80,7 +84,9 @@ class Control:
 
 
 @asynccontextmanager
-async def following(control: Control, folder: Path, pace: Pace = QUICK) -> AsyncIterator[ConfigStore]:
+async def following(
+    control: Control | ControlPlane, folder: Path, pace: Pace = QUICK
+) -> AsyncIterator[ConfigStore]:
     store = ConfigStore(folder, KEYS)
     feed = asyncio.create_task(ConfigFeed(control, store, version="0", pace=pace).run())
     try:
@@ -357,3 +363,43 @@ async def test_a_refused_token_is_told_apart() -> None:
     async with plane(lambda _: httpx.Response(401)) as control:
         with pytest.raises(TokenRefused):
             await control.heads(0, 0)
+
+
+@asynccontextmanager
+async def starting_before_its_control_plane(folder: Path) -> AsyncIterator[ControlPlane]:
+    def refused(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    async with plane(refused) as control:
+        client = ApprovalsClient(control, cast(Any, None), UsedApprovals(), answer_seconds=1)
+        news = asyncio.create_task(client.run())
+        async with following(control, folder):
+            yield control
+        news.cancel()
+        await asyncio.gather(news, return_exceptions=True)
+
+
+async def test_a_gateway_that_is_up_a_moment_before_its_control_plane_says_nothing_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with starting_before_its_control_plane(tmp_path):
+        await asyncio.sleep(0.5)
+    assert not caplog.records
+
+
+async def test_a_control_plane_that_stays_away_is_named_after_a_moment(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_plane, "_STARTING_SECONDS", 0.3)
+    async with starting_before_its_control_plane(tmp_path):
+        await until(lambda: len(caplog.records) == 2)
+    assert caplog.text.count("the control plane (CONTROL_URL) does not answer: ConnectError") == 2
+
+
+async def test_a_control_plane_that_answered_once_is_missed_at_once() -> None:
+    answers = iter([httpx.Response(200, content=b'{"cursor": 3, "heads": []}')])
+    async with plane(lambda _: next(answers)) as control:
+        await control.heads(0, 0)
+        with pytest.raises(ControlPlaneError) as told:
+            await control.heads(0, 0)
+    assert type(told.value) is ControlPlaneError

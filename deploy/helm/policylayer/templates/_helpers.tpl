@@ -94,6 +94,20 @@ lifecycle: { preStop: { exec: { command: [sleep, "5"] } } }
 - { name: OWN_LISTENERS, value: {{ join "," (concat .own .root.Values.settings.ownListeners) | quote }} }
 {{- end -}}
 
+{{- define "policylayer.metrics" -}}
+- { name: METRICS_HOST, value: "$(POD_IP)" }
+- { name: METRICS_PORT, value: {{ . | quote }} }
+{{- end -}}
+
+{{- define "policylayer.metricsFrom" -}}
+{{- with .root.Values.networkPolicy.metricsFrom }}
+{{- if $.port }}
+- ports: [{ port: {{ int $.port }}, protocol: TCP }]
+  from: {{- toYaml . | nindent 4 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "policylayer.scratch" -}}
 - { name: data, emptyDir: { sizeLimit: 256Mi } }
 - { name: tmp, emptyDir: { sizeLimit: 256Mi } }
