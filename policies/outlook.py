@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from policies.beside import NOTHING_BESIDE, Beside
-from policies.language.alike import alike_for
+from policies.language.alike import alike_for, recounted
 from policies.language.cases import TestResult
 from policies.language.changes import ToolChange
 from policies.language.compile import CompiledPolicy, Plan, ToolFacts, compile_policy
@@ -42,10 +42,10 @@ class ToolOutlook:
     # What the pill says instead of the effect's word, such as 30/min; set only where the two differ.
     before_value: str = ""
     after_value: str = ""
-    # The same words for different rules: a long value, a counter or a text for agents has changed.
+    # The same words for different rules: a long value or a text for agents has changed.
     otherwise: bool = False
-    # Which tools no longer, or newly, count in the same counter.
-    sharing: tuple[str, ...] = ()
+    # What is new about its counters: their names, and which other tools count in them.
+    counting: tuple[str, ...] = ()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ class ToolOutlook:
 
     @property
     def changed(self) -> bool:
-        return self.before != self.after or self.was != self.now or self.otherwise or bool(self.sharing)
+        return self.before != self.after or self.was != self.now or self.otherwise or bool(self.counting)
 
     @property
     def becomes_callable(self) -> bool:
@@ -296,10 +296,10 @@ def _outlook(
 
 
 def _compare(tools: Sequence[Tool], before: _Told, after: _Told) -> Iterable[ToolOutlook]:
-    sharing: dict[str, tuple[str, ...]] = {}
+    counting: dict[str, tuple[str, ...]] = {}
     for change in shared_changes(before.compiled, after.compiled, [tool.name for tool in tools]):
         for name in change.tools:
-            sharing[name] = (*sharing.get(name, ()), change.sentence)
+            counting[name] = (*counting.get(name, ()), change.sentence)
     for tool in tools:
         name = tool.name
         row = ToolOutlook(
@@ -308,12 +308,22 @@ def _compare(tools: Sequence[Tool], before: _Told, after: _Told) -> Iterable[Too
             before.explained[name],
             after.effects[name],
             after.explained[name],
-            sharing=sharing.get(name, ()),
+            counting=counting.get(name, ()),
         )
         if row.before != row.after or row.was != row.now:
             yield _with_values(row, before, after)
         else:
-            yield row if alike_for(before.compiled, after.compiled, name) else replace(row, otherwise=True)
+            yield _beyond_words(row, before.compiled, after.compiled)
+
+
+def _beyond_words(
+    row: ToolOutlook, before: CompiledPolicy | None, after: CompiledPolicy | None
+) -> ToolOutlook:
+    name = row.tool.name
+    if alike_for(before, after, name):
+        return row
+    new = recounted(before, after, name)
+    return replace(row, counting=(*new, *row.counting)) if new else replace(row, otherwise=True)
 
 
 def _with_values(row: ToolOutlook, before: _Told, after: _Told) -> ToolOutlook:

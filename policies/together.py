@@ -16,14 +16,14 @@ _Key: TypeAlias = tuple[Effect, Effect, Explanation, Explanation, tuple[str, ...
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """`words`, `was` and `sharing` are true of every row."""
+    """`words`, `was` and `counting` are true of every row."""
 
     rows: tuple[ToolOutlook, ...]
     before: Effect
     after: Effect
     words: tuple[str, ...]
     was: tuple[str, ...]
-    sharing: tuple[str, ...]
+    counting: tuple[str, ...]
 
     @property
     def shows_was(self) -> bool:
@@ -40,14 +40,14 @@ def together(rows: Iterable[ToolOutlook]) -> list[Together]:
     """Groups the rows; the groups come in the order of their first rows."""
     alike: dict[_Key, list[ToolOutlook]] = defaultdict(list)
     for row in rows:
-        alike[row.before, row.after, row.now, row.was, row.sharing].append(row)
+        alike[row.before, row.after, row.now, row.was, row.counting].append(row)
     return [_one(found) for found in alike.values()]
 
 
 def _one(rows: list[ToolOutlook]) -> Together:
     first = rows[0]
     words, was = (_words(told, rows) for told in (first.now, first.was))
-    return Together(tuple(rows), first.before, first.after, words, was, first.sharing)
+    return Together(tuple(rows), first.before, first.after, words, was, first.counting)
 
 
 def _words(told: Explanation, rows: list[ToolOutlook]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from typing import Any
 
 from django import template
 from django.forms import BaseForm, BoundField
+from django.http import QueryDict
 from django.template import Context, loader
 from django.template.defaulttags import CsrfTokenNode
 from django.utils import timezone
@@ -336,20 +337,35 @@ def seg(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
 def pager(context: Context, page: Any, noun: str = "", key: str = "page", at: str = "") -> dict[str, Any]:
     """`key`: the name in the address; a page with two lists needs a different one for each. `at`: the address
     of the list, if it is also shown at the address of a form."""
+    query = _query(context, at)
     return {
         "page": page,
+        "is_instead": _is_instead(page, query.get(key, "")),
         "noun": noun,
         "label": "Pages" if key == "page" else f"Pages of {noun}",
-        "before": _turned(context, at, key, page.previous_page_number()) if page.has_previous() else "",
-        "after": _turned(context, at, key, page.next_page_number()) if page.has_next() else "",
+        "before": _turned(query, at, key, page.previous_page_number()) if page.has_previous() else "",
+        "after": _turned(query, at, key, page.next_page_number()) if page.has_next() else "",
     }
 
 
-def _turned(context: Context, at: str, key: str, number: int) -> str:
+def _query(context: Context, at: str) -> QueryDict:
     request = context["request"]
-    query = (chosen_on(request, at) if at else request.GET).copy()
-    query[key] = str(number)
-    return f"{at}?{query.urlencode()}"
+    query: QueryDict = chosen_on(request, at) if at else request.GET
+    return query
+
+
+def _is_instead(page: Any, asked: str) -> bool:
+    """True if another page was asked for: the list may have become shorter since its address was kept."""
+    try:
+        return int(asked) != int(page.number)
+    except ValueError:
+        return False
+
+
+def _turned(query: QueryDict, at: str, key: str, number: int) -> str:
+    turned = query.copy()
+    turned[key] = str(number)
+    return f"{at}?{turned.urlencode()}"
 
 
 @register.simple_tag(takes_context=True)

@@ -9,7 +9,8 @@ import { startRewriting } from "./builder/rewrite.js";
 import { startSelection } from "./builder/selection.js";
 import { startTrying } from "./builder/trying.js";
 import { startUndo } from "./builder/undo.js";
+import { startWalking } from "./builder/walking.js";
 
-if (document.getElementById("policy-form")) [startNewest, startUndo, startActs, startSelection, startKeys, startDrafts, startRewriting, startOthers, startPasting, startTrying, startReasons].forEach((start) => start());
+if (document.getElementById("policy-form")) [startNewest, startUndo, startActs, startWalking, startSelection, startKeys, startDrafts, startRewriting, startOthers, startPasting, startTrying, startReasons].forEach((start) => start());
 document.addEventListener("click", (event) => event.target.closest("[data-print]") && window.print());
 for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;

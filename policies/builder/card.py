@@ -27,6 +27,7 @@ from policies.language.block_types import (
 from policies.language.board import Address, Board, Row, Verb
 from policies.language.board_edit import is_closed, rate_counter
 from policies.language.document import WINDOW_WORDS, WINDOWS
+from policies.language.lint_empty import says_nothing
 from policies.language.matching import NameList, is_pattern
 from policies.language.sentences import span_words
 from policies.language.text_edit import Source
@@ -64,7 +65,8 @@ class TextField:
 class ConditionRow:
     """`source`: the text of what is not a valid condition; it is shown and kept as it is.
 
-    `kinds`: controls to choose from, where the value may be of several types.
+    `kinds`: controls to choose from, where the value may be of several types. `lacks`: no value was written
+    yet, and without one it means nothing.
     """
 
     index: int
@@ -75,6 +77,7 @@ class ConditionRow:
     value: ValueField
     source: str = ""
     kinds: tuple[tuple[str, str], ...] = ()
+    lacks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +250,10 @@ def _condition(
     listed = any(known.path == condition.path for known in arguments)
     value = field_of(condition.value, argument)
     kinds = kinds_for(value, condition.op, argument)
-    return ConditionRow(index, argument, listed, condition.op, tuple(operators), value, kinds=kinds)
+    lacks = says_nothing(condition.op, condition.value)
+    return ConditionRow(
+        index, argument, listed, condition.op, tuple(operators), value, kinds=kinds, lacks=lacks
+    )
 
 
 def _no_condition(index: int, text: str) -> ConditionRow:

@@ -5,7 +5,8 @@ from typing import Final
 
 from .canonical import rule_value
 from .compile import CompiledPolicy, Plan
-from .document import JsonValue, Rule
+from .diff_limits import limit_changes
+from .document import JsonValue, Limit, Rule
 
 _ALLOW: Final = frozenset({None, "allow"})
 
@@ -14,6 +15,24 @@ def alike_for(old: CompiledPolicy | None, new: CompiledPolicy | None, tool: str)
     """Return whether the rules that apply to the tool, if any, say the same in both policies."""
     before, after = _rules(old, tool), _rules(new, tool)
     return len(before) == len(after) and all(map(_alike, before, after))
+
+
+def recounted(old: CompiledPolicy | None, new: CompiledPolicy | None, tool: str) -> tuple[str, ...]:
+    """Return what is new if nothing but the names of the tool's counters is; nothing otherwise."""
+    before, after = _rules(old, tool), _rules(new, tool)
+    unnamed = [[_unnamed(rule) for rule in rules] for rules in (before, after)]
+    if len(before) != len(after) or not all(map(_alike, *unnamed)):
+        return ()
+    changes = limit_changes(_limits(before), _limits(after), (), everywhere=False)
+    return tuple(dict.fromkeys(change.sentence for change in changes))
+
+
+def _limits(rules: list[Rule]) -> list[Limit]:
+    return [limit for rule in rules for limit in rule.limits]
+
+
+def _unnamed(rule: Rule) -> Rule:
+    return replace(rule, limits=tuple(replace(limit, counter="") for limit in rule.limits))
 
 
 def _rules(compiled: CompiledPolicy | None, tool: str) -> list[Rule]:

@@ -7,6 +7,7 @@ from typing import Final
 from .compile import ToolFacts
 from .document import Condition, Predicate
 from .lint_constant import predicate_by_schema
+from .lint_empty import empty_values, says_nothing
 from .lint_schema import below, first_unlisted, follow, is_closed, is_optional, properties, types
 from .lint_survey import (
     ALL_TOOLS,
@@ -47,6 +48,7 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
                     "Require the paths that are right, instead of denying those that are not."
                 )
                 yield warning(at, "path_in_deny", message)
+            yield from empty_values(entry, section, at, condition)
             yield from _impossible(survey, entry, at, condition)
             yield from other_types(survey, entry, section, at, condition)
             yield from unjudged_types(survey, entry, section, at, condition)
@@ -319,6 +321,8 @@ def _constant(
     survey: Survey, entry: Entry, section: str, at: str, predicate: Predicate
 ) -> Iterator[LintFinding]:
     results: set[bool | None] = set()
+    if any(says_nothing(each.op, each.value) for each in predicate.conditions):
+        return  # Said where the value is missing.
     for tool in survey.look_at(entry.tools if predicate.conditions else ()):
         survey.patience.spend(Patience.LOOK * len(predicate.conditions))
         results.add(predicate_by_schema(tool, section, predicate))

@@ -46,6 +46,8 @@ FINDINGS: Final = {
     "other_type": "Warning. The argument may also be of another type: the same value, which is never equal, "
     "or one that the operator cannot judge.",
     "constant_predicate": "Warning. According to the tool's schema this is never, or always, true.",
+    "empty_value": "Warning. The value is empty: the condition holds for everything that it could compare, "
+    "or for nothing.",
     "shadowed_rule": "Warning. The rule applies to no known tool: others come first.",
     "hide_and_rule": "Warning. A hidden tool has a rule, which is never applied.",
     "unreachable_limit": "Warning. A tighter limit is always reached first.",

@@ -451,7 +451,23 @@ def test_many_events_are_pages(cast: Cast, signed_in: SignedIn) -> None:
             create_api_key(cast.alice, f"key {number}", ["logs:read"])
     bob = signed_in(cast.bob)
     assert "1 to 50 of 52 events" in words(page(bob, EVENTS))
-    assert "51 to 52 of 52 events" in words(page(bob, EVENTS + "?page=2"))
+    second = words(page(bob, EVENTS + "?page=2"))
+    assert "51 to 52 of 52 events" in second and "This list has" not in second
+    assert "This list has" not in words(page(bob, EVENTS + "?page=two"))
+
+
+@pytest.mark.parametrize("asked", ["3", "999", "-1", "0", "9" * 40])
+def test_a_page_that_a_list_does_not_have_shows_the_last_one_and_says_so(
+    cast: Cast, signed_in: SignedIn, asked: str
+) -> None:
+    with inside(cast.alice):
+        for number in range(51):
+            create_api_key(cast.alice, f"key {number}", ["logs:read"])
+    bob = signed_in(cast.bob)
+    said = words(page(bob, f"{EVENTS}?page={asked}"))
+    assert "51 to 52 of 52 events. This list has 2 pages; this is the last one." in said
+    alone = words(page(bob, f"{EVENTS}?page={asked}&q=key+7"))
+    assert "1 to 1 of 1 events. This list has one page." in alone
 
 
 def test_every_verb_that_is_written_has_words_and_a_kind() -> None:

@@ -38,6 +38,8 @@ _ASK = """([theme, rules, most]) => {
   }
   if (most) walk(document.body)
   document.documentElement.dataset.theme = theme
+  // Colours that fade from the other theme are still between the two.
+  document.getAnimations().forEach((one) => one instanceof CSSTransition && one.finish())
   const where = exclude.length ? {include: [document], exclude} : document
   return axe.run(where, {...rules, resultTypes: ['violations']})
 }"""

@@ -243,6 +243,38 @@ def test_a_condition_is_made_of_the_tools_own_arguments(world: World) -> None:
     assert text_of(page) == before
 
 
+def test_a_closed_list_that_is_walked_through_by_keys_counts_once_it_is_left(world: World) -> None:
+    """Arrow keys open the list in this browser; letters choose in the closed one, as arrows do elsewhere."""
+    page, sent = world.page(), list[str]()
+    row(page, "create_refund").locator("[data-open-row]").click()
+    card = page.locator(".rulecard")
+    operator = card.get_by_label("Operator")
+    expect(operator).to_have_value("lte")
+    before = text_of(page)
+    page.on("request", lambda asked: sent.append(asked.url) if asked.url.endswith("/builder/") else None)
+    operator.focus()
+    for letters, passed in (("is pr", "exists"), ("is le", "lt"), ("is on", "in"), ("is mo", "gt")):
+        page.keyboard.type(letters)
+        expect(operator).to_have_value(passed)
+        page.wait_for_timeout(1_200)  # the browser begins another word
+    assert (sent, text_of(page)) == ([], before)
+    page.keyboard.press("Tab")
+    expect_in_text(page, '"gt"')
+    expect(card.get_by_label("Value")).to_have_value("100")
+    expect(card.get_by_label("Value")).to_be_focused()
+    assert len(sent) == 1
+    operator.focus()
+    page.keyboard.type("is le")
+    page.keyboard.press("Enter")
+    expect_in_text(page, '"lt"')
+    operator.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(operator).not_to_have_value("lt")
+    assert len(sent) == 3
+
+
 def test_values_are_typed_one_after_another_without_waiting_for_the_page(world: World) -> None:
     page = world.page()
     page.locator("#find").fill("refund")

@@ -339,3 +339,37 @@ def test_an_empty_text_in_a_list_is_seen_and_can_be_removed(
         reverse("policies:editor", args=[acme.policy.public_id]) + f"?open={KEY}"
     )
     assert ">“”</bdi>" in page(answer) and 'aria-label="Remove “”"' in page(answer)
+
+
+@pytest.mark.parametrize(
+    ("before", "op", "after"),
+    [
+        (("exists", True), "in", []),
+        (("exists", True), "not_in", []),
+        (("in", []), "starts_with", ""),
+        (("exists", True), "under_path", "/"),
+    ],
+)
+def test_a_condition_whose_new_operator_has_no_value_yet_asks_for_one(
+    cast: Cast, acme: Acme, signed_in: SignedIn, before: tuple[str, object], op: str, after: object
+) -> None:
+    """In its row, in the rail, and where the policy is published."""
+    asked = {"conditions": [{"path": "args.name", "op": before[0], "value": before[1]}]}
+    rules = {"create_access_key": {"require": [asked]}}
+    with inside(cast.alice):
+        text = json.dumps({"version": "1", "default": "deny", "tools": rules})
+        Policy.objects.filter(pk=acme.policy.pk).update(draft=text)
+    carol, policy = signed_in(cast.carol), acme.policy.public_id
+    fields = {"do": "predicate", "row": KEY, "section": "require", "index": "0", "open": KEY}
+    fields |= {"path": "args.name", "op": op, "value": "", "on_deny": "", "version": "1"}
+    fields |= {"control": "tokens" if before[0] == "in" else "yesno"}
+    carol.post(reverse("policies:builder", args=[policy]), fields)
+    with inside(cast.alice):
+        (rule,) = json.loads(Policy.objects.get(pk=acme.policy.pk).draft)["tools"].values()
+    assert rule["require"][0]["conditions"][0]["value"] == after
+    opened = page(carol.get(reverse("policies:editor", args=[policy]) + f"?open={KEY}"))
+    assert "Nothing to compare with yet" in opened
+    said = "Every path is below /." if op == "under_path" else "No value is written here, so"
+    said = "The value is empty, and every text starts with it." if op == "starts_with" else said
+    assert said in opened
+    assert said in page(carol.get(reverse("policies:review", args=[policy])))

@@ -167,7 +167,31 @@ def test_a_tool_that_no_longer_shares_its_counter_has_changed(cast: Cast, acme: 
         (stays, moves) = sorted(
             outlook(acme.server, policy("users"), before).altered, key=lambda row: row.tool.name
         )
-    assert stays.sharing == ("No longer shares the counter keys with list_users.",)
-    assert moves.sharing == ()
+    assert stays.counting == ("No longer shares the counter keys with list_users.",)
+    assert moves.counting == (
+        "Counted as users now, before as keys; what was used before does not carry over.",
+    )
     (told, _) = together([stays, moves])
-    assert told.sharing == stays.sharing and not told.shows_was and not told.says_too_little
+    assert told.counting == stays.counting and not told.shows_was and not told.says_too_little
+
+
+@pytest.mark.parametrize("section", ["tools", "classes"])
+def test_a_counter_with_another_name_is_said_instead_of_the_same_words(
+    cast: Cast, acme: Acme, section: str
+) -> None:
+    def policy(counter: str, most: int = 5, reason: str = "Slowly.") -> str:
+        limit = {"counter": counter, "window": "day", "max": most, "scope": "grant", "on_deny": reason}
+        rules = {"list_users" if section == "tools" else "Read": {"limits": [limit]}}
+        return json.dumps({"version": "1", "default": "deny", section: rules})
+
+    with inside(cast.alice):
+        frozen = [[tool.name, tool.tool_class, tool.digest] for tool in tools_of(acme.server)]
+        before = PolicyRevision(number=1, text=policy("a"), document=policy("a"), classes=frozen)
+        renamed, both, only_words = (
+            outlook(acme.server, text, before).altered
+            for text in (policy("b"), policy("b", 6), policy("a", reason="Later."))
+        )
+    said = "Counted as b now, before as a; what was used before does not carry over."
+    assert {row.counting for row in renamed} == {(said,)} and not any(row.otherwise for row in renamed)
+    assert not any(row.otherwise for row in both)
+    assert not any(row.counting for row in only_words)
