@@ -20,7 +20,7 @@ from catalog.classifier.freeform import passes_on
 from catalog.classifier.kept import kept_said
 from catalog.classifier.leeway import holds, leaves_open, say_nothing, says_nothing_worse
 from catalog.classifier.modifiers import Modifier, modifiers
-from catalog.classifier.money import asks_for_money, is_about_money, moves_something_else
+from catalog.classifier.money import asks_for_money, deal_named, is_about_money, moves_something_else
 from catalog.classifier.nouns import (
     DEEDS,
     asks_a_model,
@@ -45,7 +45,7 @@ from catalog.classifier.sentences import (
     runs_sql,
     worst_listed,
 )
-from catalog.classifier.verbs import RANK, beside, in_context, verb_of
+from catalog.classifier.verbs import RANK, beside, empties_itself, in_context, verb_of
 from catalog.classifier.vocabulary import (
     AREAS,
     BASE_SEVERITY,
@@ -197,7 +197,8 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if found is None:
         return None
     verb, plain = found
-    meant = tool_class = in_context(verb, words)
+    meant = in_context(verb, words)
+    tool_class = DESTRUCTIVE if empties_itself(verb, words, tool.server) else meant
     is_open_name = leaves_open(verb, words, plain=plain)
     told = is_open_name or not (plain and _is_in_front(verb, words))
     led = _led(tool.description) if told else None
@@ -368,6 +369,9 @@ def _from_nouns(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if sql := tuple(word for word in words if word in SQL_THAT_DESTROYS):
         sentence = f"“{sql[0]}” in the name: such statements can change or delete stored data."
         return _Verdict(DESTRUCTIVE, 0.6, (Evidence("name.sql", "name", sql, sentence),), True)
+    if paid := deal_named(words, params):
+        sentence = f"“{' '.join(paid)}” in the name: it moves money or creates a debt."
+        return _Verdict(FINANCIAL, 0.6, (Evidence("name.money", "name", paid, sentence),))
     if made := makes_media(words):
         sentence = f"“to {made[0]}” in the name: it produces something new."
         return _Verdict(WRITE, 0.6, (Evidence("name.made", "name", made, sentence),))

@@ -6,9 +6,13 @@ It is said beside the first verb, and mostly after it: “… Each lookup is bil
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from catalog.classifier.clauses import READ, Sentence, parts_of, sentences_of, words_in
+from catalog.classifier.company import FOR_GOOD as PERMANENTLY
+from catalog.classifier.company import LOST_FOR_GOOD
+from catalog.classifier.inflected import INFLECTED
 from catalog.classifier.said import CLAUSE, Said
 from catalog.classifier.tongues import FOR_GOOD, GIVEN_BACK
 from catalog.classifier.vocabulary import DEALS, DEALT, DESTRUCTIVE, FINANCIAL, word_set
@@ -71,10 +75,34 @@ _HELD: Final = word_set("account database everything history site workspace")
 _ENDS_SOMETHING: Final = (
     "Deletes ", "Destroys ", "Drops ", "Erases ", "Irreversibly ", "Permanently ", "Purges ", "Wipes ",
 )  # fmt: skip
+# Two words of which each says it: “Real money”, “not reversible”.
+_SAID_PAID: Final = (
+    (word_set("real"), word_set("capital cash funds money")),
+    (word_set("incur incurs"), word_set("charge charges cost costs fees")),
+    (word_set("billing"), word_set("begins starts")),
+    (word_set("billed"), word_set("per")),
+    (word_set("binding"), word_set("bid offer order")),
+)
+_SAID_LOST: Final = (
+    (word_set("not"), word_set("recoverable reversible")),
+    (word_set("destructive"), word_set("action command operation")),
+    (word_set("deleted gone lost removed"), word_set("forever")),
+    (word_set("cause causes causing"), word_set("data")),
+)
+_DENIED: Final = _NOT | word_set("can could may might non paper simulated virtual")
+# One word of every pair, and words of what else tells.
+_TELLING: Final = word_set(
+    "billed billing binding destructive forever incur incurs loss real reversible undo"
+)
+# Verbs that lose something if it is done for good.
+_LOST_SO: Final = LOST_FOR_GOOD | {"cancel", "merge"}
+_ENDING: Final = frozenset(
+    form for form, verb in INFLECTED.items() if verb in _LOST_SO and not form.endswith("ed")
+)
 # A description with none of _TAKES is read no further.
 _PAYMENTS: Final = _PRICED | _PAYS | _PAID | _MOVED_MONEY
 _LOSSES: Final = _ENDS | _ENDED | _RECOVERED | _FOR_GOOD | _OVERWRITES | {_IRREVERSIBLE}
-_TAKES: Final = _PAYMENTS | _LOSSES | {"irreversibly", "permanently"}
+_TAKES: Final = _PAYMENTS | _LOSSES | _TELLING | PERMANENTLY
 _DEALS_FOR_GOOD: Final = word_set(FOR_GOOD)
 _GIVEN_BACK: Final = word_set(GIVEN_BACK)
 _ABROAD: Final = DEALT | _DEALS_FOR_GOOD
@@ -102,11 +130,44 @@ def takes(description: str) -> Said | None:
     for said in sentences:
         if not _PAYMENTS.isdisjoint(said) and (paid := _price_in(said) or _payment_in(said)):
             return paid
+        if pair := _said_in(said, _SAID_PAID):
+            return Said(pair, FINANCIAL, 0.65, "pay")
     for said in sentences:
-        lost = "" if _LOSSES.isdisjoint(said) else _lost_in(said)
-        if lost:
-            return Said((lost,), DESTRUCTIVE, 0.6, "delete")
+        if (
+            lost := _lost_in(said)
+            or _ends_for_good(said)
+            or _never_undone(said)
+            or _said_in(said, _SAID_LOST)
+        ):
+            return Said(lost, DESTRUCTIVE, 0.6, "delete")
     return None
+
+
+def _said_in(said: Sentence, pairs: tuple[tuple[frozenset[str], frozenset[str]], ...]) -> Sentence:
+    """The pair, unless it is denied or only possible: “no real money”, “may incur charges”."""
+    if _TELLING.isdisjoint(said):
+        return ()
+    for place, (one, other) in enumerate(pairwise(said)):
+        if any(one in first and other in second for first, second in pairs):
+            is_so = _DENIED.isdisjoint(said[:place]) and _WHICH.isdisjoint(said[:place])
+            if is_so and (other != "data" or said[place + 2 : place + 3] == ("loss",)):
+                return one, other
+    return ()
+
+
+def _ends_for_good(said: Sentence) -> Sentence:
+    """“Archives a contact permanently”, where the verb comes first."""
+    if (how := next((word for word in said if word in PERMANENTLY), "")) == "":
+        return ()
+    done = next((word for word in said[:2] if word in _ENDING), "")
+    return (done, how) if done and _NOT.isdisjoint(said) else ()
+
+
+def _never_undone(said: Sentence) -> Sentence:
+    """“There is no way to undo this”, “Irreversible!”"""
+    if "undo" in said and {"impossible", "no"} & set(said[: said.index("undo")]):
+        return ("undo",)
+    return (_IRREVERSIBLE,) if said[:1] == (_IRREVERSIBLE,) and len(said) <= 2 else ()
 
 
 def _says_half(told: frozenset[str], words: Sentence) -> bool:
@@ -159,9 +220,11 @@ def _payment_in(said: Sentence) -> Said | None:
     return None
 
 
-def _lost_in(said: Sentence) -> str:
+def _lost_in(said: Sentence) -> Sentence:
+    if _LOSSES.isdisjoint(said):
+        return ()
     return next(
-        (word for place, word in enumerate(said) if word in _LOSSES and _is_lost(said, place, word)), ""
+        ((word,) for place, word in enumerate(said) if word in _LOSSES and _is_lost(said, place, word)), ()
     )
 
 

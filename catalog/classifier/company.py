@@ -26,9 +26,10 @@ POINTER: Final = word_set("browser drag element mouse")
 POPS_UP: Final = word_set("banner dialog notification popup toast")
 # Removing one of these takes it off something; it does not end it.
 REMOVES_A_RELATION: Final = word_set("""
-    assignee background bookmark bookmarks breakpoint breakpoints favorite favourite filter filters from
-    highlight label labels like member members noise participant participants reaction reactions relation
-    relations relationship relationships reviewer reviewers selection star tag tags watcher watermark
+    annotation annotations assignee background bookmark bookmarks breakpoint breakpoints favorite favourite
+    filter filters from highlight imports label labels like member members noise participant participants
+    reaction reactions relation relations relationship relationships reviewer reviewers selection star tag
+    tags watcher watermark
 """)
 # Resolving one of these changes it; resolving a name only reads.
 SETTLED: Final = word_set(
@@ -66,13 +67,13 @@ SEARCHES: Final = word_set("search searches")
 # Capturing a picture is reading; capturing a payment is taking it.
 SETTLES_MONEY: Final = word_set("authorise authorize capture reverse settle void")
 MONEY_SETTLED: Final = word_set("""
-    authorization bill charge credit deposit escrow funds hold invoice order payment payout refund sale
-    settlement transaction transfer withdrawal
+    authorization bill charge credit debt debts deposit escrow funds hold invoice oneclick order payment
+    payout pix refund sale settlement tab tabby tamara transaction transfer webpay withdrawal
 """)
 # Resetting one of these loses what it held.
 RESET_ENDS: Final = word_set("""
-    branch collection counters data database db everything factory hard knowledge migrate migrations schema
-    site storage tables vault wallet
+    all branch collection counters data database db everything factory hard knowledge memories memory migrate
+    migrations schema site storage tables vault wallet
 """)
 # Making one of these again in place, or putting it back to what it was, loses what has come since.
 MADE_ANEW: Final = word_set("collection database db index schema table tables")
@@ -81,6 +82,25 @@ INSTALLED_ANEW: Final = word_set("os server system")
 SNAPSHOTS: Final = word_set("snapshot snapshots")
 # Restoring one of these to what it was loses what has come since.
 OVERWRITTEN: Final = word_set("database db droplet")
+# What it is put in the place of is lost.
+OVERWRITES: Final = word_set("database db everything history table tables workspace")
+# Killing one of these ends more than a process.
+KILLED: Final = word_set(
+    "account data database db droplet everything instance instances sandbox tenant vm vms workspace"
+)
+# Resetting one of these as a whole, and not its settings, loses what it held.
+RESET_WHOLE: Final = word_set("cluster environment graph history progress project store table workspace")
+# Done for good, some verbs that change something lose it.
+FOR_GOOD: Final = word_set("forever irreversibly irrevocably permanently")
+LOST_FOR_GOOD: Final = word_set(
+    "archive ban block clear close deactivate disable dismiss leave remove revoke shutdown suspend"
+)
+# What is taken off one of these is not kept elsewhere.
+STORED_ON: Final = word_set("database db disk drive filesystem storage")
+# What is sent to people and then taken back from them.
+TAKEN_BACK: Final = word_set("email emails mail message messages")
+# Calling one of these off ends it.
+ENDED: Final = word_set("account droplet server vm vps")
 MIGRATIONS: Final = word_set("migration migrations")
 # A snapshot of one of these is kept, so that it can be restored.
 KEPT_AS_IT_IS: Final = word_set("disk droplet instance vm")
@@ -90,7 +110,7 @@ ENDINGS: Final = word_set("deletion deletions destruction erasure")
 # One of these that is released goes to others.
 LET_GO: Final = word_set("eip elastic ip ips")
 # Versions that others build on.
-RELEASED: Final = word_set("crate gem package release version")
+RELEASED: Final = word_set("crate gem npm package pypi release version")
 QUEUES: Final = word_set("queue queues")
 # Building one of these is putting it together, while a program is built by a job.
 PUT_TOGETHER: Final = word_set("""
@@ -229,7 +249,6 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(("gen", "generate"), ((_CALLED, EXECUTE), *_MADE, (DRAFTED, READ))),
     "assemble": ((ANSWERS_MADE, READ),),
     "change": ((_VOICE, EXECUTE),),
-    "clone": ((_VOICE, EXECUTE),),
     **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, FINANCIAL),)),
     **dict.fromkeys(GESTURES | {"fill"}, ((ON_A_COMPUTER | BROWSERS, EXECUTE),)),
     **dict.fromkeys(SCREEN_VERBS, ((SCREENS | DEVICES, EXECUTE),)),
@@ -253,8 +272,14 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "accept": ((frozenset({"chargeback", "dispute"}), FINANCIAL),),
     "build": ((BUILT_AS_SOFTWARE, EXECUTE), (ANSWERS_MADE, READ), (PUT_TOGETHER | MEDIA, WRITE)),
     "call": ((frozenset({"eth"}), READ),),
+    "charge": ((word_set("battery car device ev phone robot scooter vehicle"), EXECUTE),),
+    "cancel": ((ENDED, DESTRUCTIVE), (JOB_WORDS, EXECUTE)),
     "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), WRITE),),
-    "close": ((frozenset({"account", "accounts"}), DESTRUCTIVE), (SCREENS | DEVICES, EXECUTE)),
+    "close": (
+        (frozenset({"account", "accounts"}), DESTRUCTIVE),
+        (SCREENS | DEVICES | BROWSERS | {"sandbox", "session", "sessions"}, EXECUTE),
+    ),
+    "delete": ((word_set("assignee assignees breakpoint breakpoints reaction reactions retweet"), WRITE),),
     "compile": ((ANSWERS_MADE, READ),),
     "collect": ((COLLECTED, READ),),
     "confirm": ((frozenset({"exists", "whether"}), READ),),
@@ -273,7 +298,7 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "forward": ((frozenset({"port", "ports"}), EXECUTE),),
     "harvest": ((COLLECTED, READ),),
     **dict.fromkeys(("init", "initialise", "initialize"), ((SET_GOING | {"browser"}, EXECUTE),)),
-    "hire": ((frozenset({"agent", "agents", "freelancer", "worker"}), FINANCIAL),),
+    "hire": ((word_set("agent agents contractor expert freelancer human humans person worker"), FINANCIAL),),
     "join": ((CALLS, EXECUTE),),
     "load": ((READ_WHOLE, READ),),
     "delegate": ((frozenset({"agent", "agents", "task", "tasks"}), EXECUTE),),
@@ -300,7 +325,12 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "release": ((LET_GO, DESTRUCTIVE),),
     "restore": ((OVERWRITTEN, DESTRUCTIVE), (SCREENS - {"page"}, EXECUTE)),
     "revert": ((SNAPSHOTS, DESTRUCTIVE), (MIGRATIONS, EXECUTE)),
-    "rollback": ((SNAPSHOTS, DESTRUCTIVE), (frozenset({"transaction"}), WRITE)),
+    "kill": ((KILLED, DESTRUCTIVE),),
+    "overwrite": ((OVERWRITES, DESTRUCTIVE),),
+    "recall": ((TAKEN_BACK, DESTRUCTIVE),),
+    "sanitise": ((FORMATTED, DESTRUCTIVE), (GIVEN_TEXT, READ), (CLEANED, WRITE)),
+    "sanitize": ((FORMATTED, DESTRUCTIVE), (GIVEN_TEXT, READ), (CLEANED, WRITE)),
+    "rollback": ((SNAPSHOTS | OVERWRITTEN, DESTRUCTIVE), (frozenset({"transaction"}), WRITE)),
     "record": ((RECORDED, EXECUTE),),
     "reload": ((RELOADED | DATABASES, EXECUTE),),
     "report": ((REPORTED, WRITE),),
@@ -317,7 +347,7 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "terminate": ((TERMINATED, DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, EXECUTE),),
     "unblock": ((frozenset({"page", "url", "web"}), READ),),
-    "unlink": ((frozenset({"keys"}), DESTRUCTIVE),),
+    "unlink": ((frozenset({"file", "files", "keys"}), DESTRUCTIVE),),
     "unpublish": ((RELEASED, DESTRUCTIVE),),
     "wire": ((WIRED, WRITE),),
     "write": ((frozenset({"contract", "query"}), EXECUTE), (LETTERS, READ)),

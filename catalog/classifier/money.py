@@ -7,131 +7,61 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+from catalog.classifier.paid import (
+    ABOUT_IT,
+    DEALS_NAMED,
+    KINDS,
+    KINDS_OF_ORDERS,
+    ORDERED,
+    RAILS,
+    WORKED_OUT,
+    WORKED_OUT_FROM,
+)
 from catalog.classifier.vocabulary import (
-    ADS,
     ALSO_OF_OTHERS,
     AMOUNTS,
-    ASKS_FOR,
     BIDS,
     BINDS,
-    BONUSES,
     BOOKKEEPING,
-    BOUNTIES,
-    BUYS_NAMES,
-    CALLED_OFF,
-    CALLS_OFF,
-    CARDS,
-    CARRIED_OUT,
-    COMES_AGAIN,
     DEALS,
     DEALT,
     ENDS_ORDERS,
     EXECUTE,
-    FARES,
     FILES,
     FINANCIAL,
-    FUNDS,
-    GIVEN_AWAY,
-    GIVES,
-    HOLDS_MONEY,
-    ISSUES,
-    LETS_SPEND,
-    LOANS,
     MONEY,
     MONEY_AMONG_MONEY,
     MONEY_COMPANY,
     MONEY_ON_FILE,
     MONEY_SENT,
-    MOVES_POSITIONS,
     MOVES_VALUE,
-    NAMES_BOUGHT,
-    NO_FUNDS,
-    NO_SPENDERS,
     NOT_MONEY,
-    OF_VALUE,
-    OFFERS,
     ORDERED_AT_WORK,
     ORDERS,
     PAID_ITEMS,
     PARTIES,
-    PAYROLLS,
-    PAYS_OUT,
-    POSITIONS,
-    PUTS_IN,
     READ,
     SENDS,
     SENT,
-    SIGNS,
-    SPENDERS,
-    SPENDS_MORE,
-    SPENT,
-    TAKEN_UP,
-    TAKES_LOANS,
-    TAKES_UP,
     TO_BE_PAID,
+    TOLD_LAST,
     TRADE_PARAMS,
     TRADES,
     TRADING_COMPANY,
-    TRAVELS,
-    TURNS_ON_OR_OFF,
     WORTH,
     WRITE,
     ToolClass,
 )
 
 _OF_MONEY: Final = MONEY | MONEY_SENT | SENT | ORDERS | MONEY_AMONG_MONEY
-# Verbs that beside other words are about money (_KINDS): the verbs, the words of which one has to be there,
-# words of which another one has to be there as well, and words of which none may be.
-_NONE: Final[frozenset[str]] = frozenset()
-# With these, something under a domain name is registered, not the name itself.
-_OF_NAMES: Final = frozenset({"alias", "custom", "email", "records", "subdomain", "webhook"})
 _CHARGED: Final = MONEY | {"bill", "bills"}
-_PAID_WHEN_MADE: Final = frozenset({"bill", "bills", "charge", "erc20", "settlement"})
-# Bills of a parliament and of goods, charges of a battery, settlements of people.
-_NOT_PAID: Final = frozenset(
-    {"lading", "materials", "point", "points", "report", "reports", "station", "town"}
-)
-# What comes again in a calendar.
-_PLANNED: Final = frozenset(
-    {"calendar", "event", "events", "meeting", "reminder", "reminders", "task", "tasks"}
-)
-# Tokens that let somebody in, or hold colours.
-_NO_COINS: Final = frozenset({"access", "api", "auth", "contract", "dashboard", "design", "service"})
-_TOLD: Final = frozenset({"alert", "alerts", "news", "report", "reports", "updates"})
-_KINDS: Final = (
-    (MOVES_POSITIONS, POSITIONS, _NONE, _NONE),
-    (ASKS_FOR, GIVEN_AWAY, _NONE, _NONE),
-    (PUTS_IN, FUNDS, _NONE, NO_FUNDS),
-    (TAKES_LOANS, LOANS, _NONE, _NONE),
-    (PAYS_OUT, PAYROLLS, _NONE, BOOKKEEPING | {"timesheet", "timesheets"}),
-    (LETS_SPEND, SPENDERS, _NONE, NO_SPENDERS),
-    (TAKES_UP, TAKEN_UP, _NONE, _NONE),
-    (ISSUES, CARDS, HOLDS_MONEY, _NONE),
-    (TRAVELS, FARES, _NONE, _NONE),
-    (GIVES, BONUSES, _NONE, frozenset({"points"})),
-    (SPENDS_MORE, SPENT, ADS, _NONE),
-    (OFFERS, BOUNTIES, _NONE, _NONE),
-    (BUYS_NAMES, NAMES_BOUGHT, _NONE, _OF_NAMES),
-    (DEALS, DEALT, _NONE, _NONE),
-    (CALLS_OFF, CALLED_OFF, _NONE, NOT_MONEY | ORDERED_AT_WORK),
-    (frozenset({"create"}), frozenset({"order", "orders"}), FARES, _NONE),
-    (frozenset({"issue"}), OF_VALUE, _NONE, _NONE),
-    (SIGNS, CARRIED_OUT, _NONE, _TOLD),
-    (TURNS_ON_OR_OFF, COMES_AGAIN, _NONE, _PLANNED),
-    (frozenset({"complete", "confirm"}), frozenset({"order", "orders"}), _NONE, ORDERED_AT_WORK),
-    (frozenset({"deploy", "launch"}), frozenset({"memecoin", "token", "tokens"}), _NONE, _NO_COINS),
-    (frozenset({"subscribe"}), frozenset({"fund", "funds"}), _NONE, _TOLD),
-    (frozenset({"create"}), _PAID_WHEN_MADE, _NONE, NOT_MONEY | _NOT_PAID),
-    (frozenset({"create"}), frozenset({"pix", "topup"}), _NONE, frozenset({"evp", "key", "keys"})),
-    (frozenset({"broadcast"}), frozenset({"signed"}), _NONE, _TOLD),
-    (frozenset({"broadcast"}), frozenset({"sign"}), frozenset({"doc", "tx"}), _NONE),
-    # A plan of a fund into which is paid every month; elsewhere, telephones speak SIP.
-    (frozenset({"cancel", "modify", "place"}), frozenset({"sip"}), frozenset({"mf", "fund"}), _NONE),
-)
+_NONE: Final[frozenset[str]] = frozenset()
 _BY_VERB: Final = {
-    verb: tuple(kind[1:] for kind in _KINDS if verb in kind[0])
-    for verb in frozenset().union(*(k[0] for k in _KINDS))
+    verb: tuple(kind[1:] for kind in KINDS if verb in kind[0])
+    for verb in frozenset().union(*(k[0] for k in KINDS))
 }
+# All nouns of a verb's kinds: most names have none of them.
+_NOUNS_OF: Final = {verb: frozenset().union(*(kind[0] for kind in kinds)) for verb, kinds in _BY_VERB.items()}
 
 
 # Setting one of _ORDERED, two words of which the second follows the first, places an order.
@@ -141,6 +71,8 @@ _ORDERS_HERE: Final = frozenset({"order", "orders"})
 # What is only put in order.
 _ARRANGED: Final = frozenset({"column", "display", "sort", "tab"})
 _MAKES_ORDERS: Final = frozenset({"amend", "create", "modify", "replace", "submit"})
+# Updating one of these corrects what it says.
+_WRITTEN_DOWN: Final = frozenset({"checkout", "cob", "cobv", "invoice", "invoices", "payment", "payments"})
 # Done to a transaction that a sibling refunds: one of money, and not of a database or a ledger of expenses.
 # Where a word begins in a name such as `fetchOHLCV`.
 _AS_WORDS: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
@@ -157,17 +89,15 @@ def is_about_money(
         return None
     if tool_class is FINANCIAL and NOT_MONEY.isdisjoint(words):
         return next((word for word in words if word in _CHARGED or word in MONEY_SENT), verb)
-    for nouns, besides, never in _BY_VERB.get(verb, ()):
-        if (
-            not nouns.isdisjoint(words)
-            and never.isdisjoint(words)
-            and not (besides and besides.isdisjoint(words))
-        ):
-            return next(word for word in words if word in nouns)
+    if hit := _of_a_kind(verb, words):
+        return hit
     if verb in BINDS and words[-1] in BIDS:
         return words[-1]
     if verb in _SETS and (hit := next((pair[1] for pair in pairwise(words) if pair in _ORDERED), None)):
         return hit
+    if verb == "send" and words[-1] == "email":
+        # The copy of a bill.
+        return None
     if _OF_MONEY.isdisjoint(words) or not MONEY_ON_FILE.isdisjoint(words):
         return None
     company = tuple(company)
@@ -175,6 +105,8 @@ def is_about_money(
         if word == verb:
             continue
         if word == "checkout" and not NOT_MONEY.isdisjoint(words):
+            continue
+        if verb == "update" and word in _WRITTEN_DOWN and ORDERS.isdisjoint(words):
             continue
         if word in MONEY or (word in MONEY_SENT and verb in MOVES_VALUE):
             return word
@@ -188,6 +120,19 @@ def is_about_money(
             return word
         if word in _PAID_HERE and verb in _CARRIES_OUT and _names(company, (f"refund_{word}",)):
             return word
+    return None
+
+
+def _of_a_kind(verb: str, words: tuple[str, ...]) -> str | None:
+    if _NOUNS_OF.get(verb, _NONE).isdisjoint(words) or words[-1] in ABOUT_IT:
+        return None
+    for nouns, besides, never in _BY_VERB[verb]:
+        if (
+            not nouns.isdisjoint(words)
+            and never.isdisjoint(words)
+            and not (besides and besides.isdisjoint(words))
+        ):
+            return next(word for word in words if word in nouns)
     return None
 
 
@@ -213,6 +158,7 @@ class _Tells(StrEnum):
     BOTH = auto()
 
 
+_DEALT_IN: Final = DEALT | MONEY | RAILS
 _HOW_MUCH: Final = frozenset({_Tells.AMOUNT, _Tells.BOTH})
 _WHOSE: Final = frozenset({_Tells.PARTY, _Tells.BOTH})
 
@@ -258,6 +204,27 @@ def asks_for_money(
     much = next(name for name, tells in zip(names, told, strict=True) if tells in _HOW_MUCH)
     whose = (name for name, tells in zip(names, told, strict=True) if tells in _WHOSE and name != much)
     return next(((much, name) for name in whose), ())
+
+
+def deal_named(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
+    """The words that name a payment where none is a verb: `bulk_payment`, `limit_order`, `order_server`."""
+    names = [name.lower() for name, _, _ in params]
+    if not words or (names and _HOW_MUCH.isdisjoint(map(_tells, names))):
+        return ()
+    last = words[-1]
+    if last in DEALS_NAMED:
+        return (last,) if WORKED_OUT.isdisjoint(words) and not _says(names, WORKED_OUT_FROM) else ()
+    if params and (rail := next((word for word in words if word in RAILS), "")):
+        return (rail,)
+    if len(words) == 1:
+        return ()
+    if last == "order" and words[-2] in KINDS_OF_ORDERS:
+        return words[-2:]
+    if words[0] == "order" and words[1] in ORDERED and last not in TOLD_LAST:
+        return words[:2]
+    dealt = next((word for word in words if word in _DEALT_IN), "")
+    dealing = next((word for word in words if word in DEALS and word != dealt), "") if dealt else ""
+    return (dealing, dealt) if dealing else ()
 
 
 def _in_company(company: tuple[str, ...]) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from catalog.classifier.paid import RAILS
 from catalog.classifier.phrases import without_things
 from catalog.classifier.rare import surely_a_verb
 from catalog.classifier.things import THINGS, only_things
@@ -96,7 +97,7 @@ _IRREGULAR: Final = {
     "analysis": "analyze", "approval": "approve", "comparison": "compare", "conversion": "convert",
     "diagnosis": "diagnose", "discovery": "discover", "getter": "get", "inspection": "inspect",
     "playback": "play", "recognition": "recognize", "removal": "remove", "renewal": "renew",
-    "retrieval": "retrieve", "runner": "run", "setter": "set", "understanding": "analyze",
+    "erasure": "erase", "retrieval": "retrieve", "runner": "run", "setter": "set", "understanding": "analyze",
 }  # fmt: skip
 DEEDS: Final[dict[str, str]] = {
     form: verb
@@ -183,7 +184,7 @@ def without_server(words: tuple[str, ...], server: str) -> tuple[str, ...]:
 
 
 def _is_a_name(word: str) -> bool:
-    return not (word in THINGS or word in PLAIN or word in LOOSE or surely_a_verb(word))
+    return not (word in THINGS or word in PLAIN or word in LOOSE or word in RAILS or surely_a_verb(word))
 
 
 @lru_cache(maxsize=512)

@@ -45,17 +45,22 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
     **_with(
         T.DESTRUCTIVE,
         """
-        force_push release_address release_eip release_elastic release_ip tear_down throw_away throw_out
+        force_push force_reset push_force migrate_fresh release_number release_phone self_destruct
+        release_address release_eip release_elastic release_ip tear_down throw_away throw_out
         wipe_out
         """,
     ),
     **_with(
         T.FINANCIAL,
         """
-        add_liquidity boost_listing boost_post cash_out exercise_option exercise_options exercise_warrants
+        add_liquidity boost_listing boost_post cash_check cash_out credit_account credit_wallet debit_account
+        debit_wallet deposit_check double_down enviar_dinero enviar_dinheiro envoyer_argent flash_loan
+        geld_senden issue_check mail_check exercise_option exercise_options exercise_warrants
         go_long go_short order_coffee order_food order_meal order_pizza pay_off pay_out provide_liquidity
-        release_escrow release_funds release_milestone release_payout remove_liquidity satin_al supply_asset
-        supply_assets supply_collateral supply_liquidity take_advance take_loan top_up
+        release_escrow release_funds release_milestone release_payout remove_liquidity para_gonder satin_al
+        settle_up siparis_ver square_off supply_asset
+        supply_assets supply_collateral supply_liquidity take_advance take_loan top_up void_check zap_in
+        zap_out
         """,
     ),
 }
@@ -66,7 +71,7 @@ _PARTICLES: Final = frozenset(particle for _, particle in PHRASES)
 # Before one of these the verb is part of a thing: a stop order is placed, nothing is stopped.
 _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "attack": word_set("path paths pattern patterns surface tactic tactics technique techniques vector"),
-    "bet": word_set("history limit limits market markets slip slips type types"),
+    "bet": word_set("odds history limit limits market markets slip slips type types"),
     "bid": word_set("ask history increment increments spread"),
     "block": word_set("count explorer hash height info miner number range reward time times volume"),
     "bulk": word_set("quotes"),
@@ -77,6 +82,7 @@ _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "charge": word_set("point points station stations"),
     "delete": word_set("marker markers protection"),
     "download": word_set("count counts station stats url urls"),
+    "drop": word_set("off offs rate rates"),
     "follow": word_set("up ups"),
     "fund": word_set(
         "data flow flows holdings info manager managers nav performance portfolio rating ratings"
@@ -90,7 +96,9 @@ _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "pull": word_set("request requests"),
     "purchase": word_set("history intent order orders"),
     "put": word_set("call calls option options"),
-    "refund": word_set("policies policy"),
+    "recycle": word_set("bin bins"),
+    "payout": word_set("history schedule status"),
+    "refund": word_set("history policies policy status"),
     "resume": word_set("analysis feedback keywords parser review score summary text tips"),
     "search": word_set("ads console"),
     "sell": word_set("rating ratings signal signals"),

@@ -66,7 +66,7 @@ _WRITES: Final = """
     suppress sustain synchronise synchronize syndicate tailor tessellate texture thumbnail tick tie tighten
     tint transcode transmit tune tweak tweet typeset unbind unblur unbold unbundle uncache uncheck unclaim
     underline unenrol unenroll unfold ungroup unify unite unlist unmap unmask unmount unnest unpack unpair
-    unplug unseal unsend untick untie unzip upsample vaccinate veto vote voxelize warm warn warp watermark
+    unplug unseal untick untie unzip upsample vaccinate veto vote voxelize warm warn warp watermark
     weave widen withhold zip zoom
 """
 _EXECUTES: Final = """
@@ -79,11 +79,13 @@ _EXECUTES: Final = """
 """
 _DESTROYS: Final = """
     abolish annihilate burn demolish disband dismantle dissolve eliminate eradicate exterminate extinguish
-    obliterate raze scrap vaporise vaporize yank zap zeroise zeroize
+    mkfs obliterate raze reimage repartition rmi rmtree scrap vaporise vaporize yank zap zeroise
+    zeroize
 """
 _PAYS: Final = """
-    airdrop autopay bet bid cashout chargeback crowdfund divest escrow hedge invest invoice liquidate
-    insure keysend overpay pledge prepay procure recharge remit rent snipe spend topup underwrite wager wire
+    airdrop autopay bet bid cashout chargeback crowdfund divest escrow flashloan gamble gift hedge invest
+    invoice liquidate insure keysend melt multisend overpay pledge prepay procure recharge reinvest remit
+    remunerate rent snipe spend sponsor squareoff topup unbond underwrite wager wire
 """
 
 RARE: Final[dict[str, ToolClass]] = {
@@ -101,7 +103,8 @@ RARE: Final[dict[str, ToolClass]] = {
 # Nouns as well; they are meant as verbs only before another word.
 _NAMES_TOO: Final = word_set("""
     alarm author bet bid boost brief cache cast center centre chargeback chime clamp coach collage color
-    colour craft cut dock draft drive engage escrow exit explode expect exploit factor fillet film flag
+    colour craft cut dock draft drive engage escrow exit explode gift melt sponsor expect exploit factor
+    fillet film flag
     flash flip flood focus footnote free grade group hand harden highlight hunt invoice journal layer
     license loft loop love mark mask mirror mix mock mount outline pair pan partition permit pick plan
     plant plug pledge pretend prime proxy pump query rate redirect relay rent ring roll root route salt

@@ -40,6 +40,7 @@ READS: Final = """
     lihat dapatkan getirir listeler arar gosterir dondurur hesaplar sorgular bulur pobiera pobierz wyszukuje
     wyszukaj zwraca sprawdza oblicza odczytuje analizuje porownuje hamtar soker visar henter viser vrati
     hleda zobrazi ziska nacte vypise
+    cauta chakan chaxun huoqu kensaku naiti poluchit pokazat sousuo
 """
 WRITES: Final = """
     criar cria crear crea adicionar adiciona agregar anadir inserir actualizar atualizar atualiza editar
@@ -72,6 +73,10 @@ WRITES: Final = """
     solicitar solicita solicite contratar contrata contrate souscrire souscrit souscrivez regler regle reglez
     beantragt beantragen richiede richiedere ajukan plaatst plaats aufgeben abgeben aufladen recarga recargar
     recarrega recarregar ricarica ricaricare
+    baocun chuangjian devolver dobavit emettere emetti emite emitir fasong gengxin quxiao tijiao izmenit
+    lisaa obnovit opret
+    otpravit procesa procesar processar retirar sozdat shangchuan shezhi tianjia timbrar wystaw wystawia
+    xiugai
 """
 EXECUTES: Final = """
     executar executa ejecutar ejecuta iniciar inicia parar detener detiene reiniciar reinicia lancer demarrer
@@ -84,6 +89,7 @@ EXECUTES: Final = """
     ausloesen realizar realiza realice efectuar efectua efectue efetuar efetua efetue effectuer effectue
     effectuez effettuare effettua tatigt taetigt wykonaj wykonuje melakukan lakukan gerceklestirir provede
     utfor
+    qidong tingzhi yunxing zapustit zhixing
 """
 # To carry out one of these is only to look for something.
 LOOKS: Final = """
@@ -103,6 +109,8 @@ DESTROYS: Final = """
     deleta limpa limpar exclua revoga destroi supprimez vide vider revoque detruit desinstalle loschen leert
     vernichtet widerruft cancellare svuota distrugge menghapus hapus siler usuwa kasuje raderar sletter
     smaze
+    izbrisi jiesan obrisi ochistit poista qingchu qingkong sakujo shanchu slet sterge suprimir suprime torol
+    udali udalit xiaohui xiezai
 """
 PAYS: Final = """
     pagar paga comprar compra transferir transfiere transfere cobrar reembolsar estornar bezahlen acquista
@@ -113,9 +121,10 @@ PAYS: Final = """
     betaal betaalt betala betalar betalen betaler bezahle bezahlt comprare debita debitar debite debiter doa
     doar donar donare emprestar encaisse encaisser encherir encherit erstatten ersteigern ersteigert investe
     investir investit investieren investiert invertir invierte jual koopt kopen koupi koupit mieten mietet
-    oplac oplaca pague paye payez preleva prelevare prelever preleve prestar puja pujar
+    oplac oplaca pague paye payez preleva prelevare prelever preleve pagare prestar puja pujar
     scommette scommettere spenden spendet sprzedaje verkaufen verkoopt
     verkopen versare wplac wplaca wyplac wyplaca zahlen zahlt zaplac zaplati zaplatit
+    chongzhi fukuan goumai jiaofei kupit maichu mairu oplatit tixian tuikuan xiadan zhifu zhuanzhang
 """
 # If one of DEALS is beside one of DEALT, in whatever order a language has them, someone pays.
 DEALS: Final = """
@@ -179,6 +188,7 @@ UNSPACED: Final[dict[str, str]] = {
             "削除を実行 "
         ),
         "pay": (
+            "创建支付 创建订单 發起支付 发起支付 发起退款 申请退款 取消订单 确认支付 "
             "支付 付款 转账 退款 购买 送金 결제 송금 оплат 下单 下單 买入 買入 卖出 賣出 充值 提现 提現 購買 "
             "轉帳 转帐 購入 支払 決済 구매 매수 매도 扣款 提交订单 提交訂單 竞拍 競拍 竞价 出价 出價 打赏 "
             "打賞 续费 放款 借款 申请贷款 缴费 交费 结账 結帳 认购 申购 赎回 质押 汇款 匯款 打款 划转 下注 "

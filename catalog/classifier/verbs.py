@@ -6,7 +6,14 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from catalog.classifier.company import BESIDE, JOB_WORDS
+from catalog.classifier.company import (
+    BESIDE,
+    FOR_GOOD,
+    JOB_WORDS,
+    LOST_FOR_GOOD,
+    RESET_WHOLE,
+    STORED_ON,
+)
 from catalog.classifier.phrases import PHRASES, VERBS_OF_PHRASES, follows_a_quality, phrase_of, without_things
 from catalog.classifier.rare import RARE
 from catalog.classifier.things import THINGS
@@ -151,6 +158,11 @@ def _manages(words: tuple[str, ...]) -> str | None:
     return next((word for word in words[:2] if word in MANAGES), None)
 
 
+# At the end of a name these say that something is ended, whatever of.
+ENDS_NAMED: Final = frozenset({"deletion", "erasure", "removal"})
+_OF_MANY: Final = frozenset({"bulk", "record"})
+
+
 def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
     for word, beside in SWITCHES.items():
         if word in words and not beside.isdisjoint(words):
@@ -168,6 +180,9 @@ def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
     if "check" in loose and loose[0] != words[0]:
         return "check", False
     last = words[-1]
+    if last in ENDS_NAMED and set(loose) <= _OF_MANY:
+        # `bulk_removal`, `record_deletion`
+        return None
     if words[0] in loose and "and" in words[1:-1] and last not in TOLD_LAST:
         behind = words[words.index("and") + 1]
         done = [word for word in (words[0], behind) if word in LOOSE]
@@ -232,6 +247,10 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
         return WRITE
     if verb in MAKES:
         words = _made(words)
+    if _loses_it(verb, words):
+        return DESTRUCTIVE
+    if _empties_a_cache(verb, words):
+        return WRITE
     for beside, meant in BESIDE.get(verb, ()):
         if not beside.isdisjoint(words) and not (beside is JOB_WORDS and _is_of_a_job(words)):
             return meant
@@ -253,6 +272,30 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     if tool_class is WRITE and not COMMAND_WORDS.isdisjoint(words) and words[-1] not in _KEYS:
         return EXECUTE
     return _what_runs(verb, words) if tool_class is EXECUTE else tool_class
+
+
+# What is emptied of these comes back by itself.
+_EMPTIES: Final = frozenset({"clear", "flush", "invalidate", "purge"})
+_FILLED_AGAIN: Final = frozenset({"cache", "caches"})
+
+
+def _empties_a_cache(verb: str, words: tuple[str, ...]) -> bool:
+    if verb not in _EMPTIES or _FILLED_AGAIN.isdisjoint(words):
+        return False
+    return words[-1] in _FILLED_AGAIN or words[-1] == verb
+
+
+def empties_itself(verb: str, words: tuple[str, ...], server: str) -> bool:
+    """True where the server is a cache, so that what is in it is what people keep there."""
+    return "cache" in server.lower() and _empties_a_cache(verb, words)
+
+
+def _loses_it(verb: str, words: tuple[str, ...]) -> bool:
+    if verb == "reset":
+        return words[-1] in RESET_WHOLE
+    if verb == "remove" and "from" in words and words[-1] in STORED_ON:
+        return True
+    return verb in LOST_FOR_GOOD and not FOR_GOOD.isdisjoint(words)
 
 
 def _made(words: tuple[str, ...]) -> tuple[str, ...]:

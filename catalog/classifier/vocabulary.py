@@ -110,7 +110,7 @@ PLAIN: Final[dict[str, ToolClass]] = {
         """
         delete deletes destroy drop purge wipe erase truncate prune uninstall revoke flush nuke deprovision
         unregister deregister expunge rm del remove clear decommission evict rmdir shred teardown
-        anonymise anonymize despawn
+        anonymise anonymize despawn unsend
     """,
     ),
     **_each(T.DESTRUCTIVE, tongues.DESTROYS),
@@ -171,7 +171,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         T.FINANCIAL,
         """
         transfer swap trade charge deposit fund stake bridge donate checkout tip borrow lend repay
-        undelegate redelegate disburse reimburse
+        undelegate redelegate disburse reimburse tranfer
     """,
     ),
 }
@@ -245,12 +245,16 @@ GLUED_LAST: Final = (
 
 # Changing one of these changes who owns or owes.
 MONEY: Final = word_set("""
-    billing boleto boletos carnet charges checkout cob cobv deposit deposits donation invoice
-    invoices nfe nfse paylink payment payments payout payouts purchase purchases refund refunds withdrawal
+    billing boleto boletos carnet cfdi charges checkout cob cobv deposit deposits donation donations escrow
+    invoice
+    invoices nfce nfe nfse paylink payment payments payout payouts purchase purchases refund refunds
+    withdrawal
     withdrawals
     cobranca cobrancas devolucao devolucion devolution estorno factura facturas fatura faturas pagamento
-    pagamentos pago pagos paiement rechnung reembolso remboursement transferencia ueberweisung virement
-    zahlung betaling bolletta bollette bonifici bonifico cobro cobros faktura fakture fakturu havale
+    pagamentos pago pagos paiement factuur facture factures rechnung reembolso remboursement transferencia
+    ueberweisung virement
+    zahlung betaling bolletta bollette bonifici bonifico cobro cobros faktura fakture fakturu faktur fattura
+    fatture havale
     odeme overboeking platnosc przelew tagihan uberweisung virements zahlungen
 """)
 MOVES_VALUE: Final = word_set("""
@@ -258,15 +262,16 @@ MOVES_VALUE: Final = word_set("""
 """)
 # Money only when moved: a token is as often a credential.
 MONEY_SENT: Final = word_set("""
-    asset assets avax bitcoin bnb btc cash coin coins crypto dai doge erc20 erc721 eth ether eur funds gbp
-    lamports lightning ltc matic money nft pix sats sol spl stablecoin stablecoins token tokens usd usdc usdt
-    weth xrp
+    ada airtime asset assets avax bitcoin bnb brl btc cash coin coins credits crypto cryptocurrency currency
+    dai doge egld erc eth ether eur funds gbp gift gifts hbar jetton jettons kaspa lamports lightning lovelace
+    ltc matic monero money nft nfts pix sats satoshis sol spei spl stablecoin stablecoins steth sui token
+    tokens ton trx usd usdc usdt wei weth wire xlm xmr xrp zec
 """)
 # With these, a ledger is asked to carry out what is SENT.
 SENDS: Final = word_set("broadcast execute perform relay send submit")
 SENT: Final = word_set("swap trade transaction transactions transfer tx txn userop")
 # Money only in the company of other words for money: topics have subscriptions, too.
-MONEY_AMONG_MONEY: Final = word_set("credit credits subscription subscriptions")
+MONEY_AMONG_MONEY: Final = word_set("credit credits split splits subscription subscriptions")
 MONEY_COMPANY: Final = word_set("billing invoice payment payout refund")
 # A server that has one of these is an exchange: an order made there is bought or sold.
 TRADING_COMPANY: Final = ("funding_rate", "fundingrate", "klines", "ohlcv", "order_book", "orderbook")
@@ -279,64 +284,14 @@ NOT_MONEY: Final = word_set("""
 """)
 # With these, it is about ways to pay that are kept on file, or what is printed on a bill.
 MONEY_ON_FILE: Final = word_set(
-    "address contact instrument instruments method methods preference preferences profile template terms"
+    "address contact instrument instruments method methods preference preferences profile source sources "
+    "template terms"
 )
-POSITIONS: Final = word_set("long longs perp position positions short shorts")
-MOVES_POSITIONS: Final = word_set("close enter exit flatten increase liquidate merge open reduce")
-# Moving, giving or taking one of these moves money.
-FUNDS: Final = word_set("cash collateral escrow funds liquidity margin money principal utxos")
-PUTS_IN: Final = word_set("""
-    add allocate commit consolidate draw fund load lock pull push release remove return reserve split sweep
-    unlock
-""")
-# Metal, or the edge of a page, as well.
-NO_FUNDS: Final = word_set("element layout page style text")
-LOANS: Final = word_set("""
-    abonnement credito darlehen emprestimo kredi kredit loan loans mortgage overdraft pinjaman pozyczke
-    prestamo prestito
-""")
-TAKES_LOANS: Final = word_set("""
-    accept ajukan apply beantragen beantragt contract contrata contratar disburse draw finalize obtain
-    originate request solicita solicitar souscrire souscrit submit take
-""")
-# Running one of these pays everyone in it.
-PAYROLLS: Final = word_set(
-    "airdrop payday payroll payrolls payrun paycheck paychecks salaries salary settlement wages"
-)
-PAYS_OUT: Final = word_set("approve execute finalize initiate process release run send start submit trigger")
-# Whoever may spend someone's tokens has them.
-LETS_SPEND: Final = word_set("approve grant increase permit set")
-SPENDERS: Final = word_set("allowance spender spending")
-NO_SPENDERS: Final = word_set("budget budgets cap caps leave limit limits pto threshold time vacation")
-BIDS: Final = word_set("bet bets bid bids order orders parlay wager wagers")
+BIDS: Final = word_set("bet bets bid bids order orders parlay pledge wager wagers")
 BINDS: Final = word_set("counter enter increase make place post raise send submit")
 DEALS: Final = word_set(tongues.DEALS)
 DEALT: Final = word_set(tongues.DEALT)
-# Whoever accepts one of these owes what it asks for.
-TAKEN_UP: Final = word_set("bid bids tender")
-TAKES_UP: Final = word_set("accept award")
-# Cards that hold money.
-HOLDS_MONEY: Final = word_set("debit gift prepaid virtual")
-CARDS: Final = word_set("card cards voucher vouchers")
-ISSUES: Final = word_set("activate create fund issue load order reload request send")
-FARES: Final = word_set("cab cruise flight flights hotel ride rides taxi train")
-TRAVELS: Final = word_set("book request")
-GIVES: Final = word_set("award give grant issue send")
-BONUSES: Final = word_set("bonus bonuses")
 OFFERS: Final = word_set("add award fund increase post")
-BOUNTIES: Final = word_set("bounties bounty")
-# A domain name is bought, for a year.
-NAMES_BOUGHT: Final = word_set("domain domains")
-BUYS_NAMES: Final = word_set("register renew")
-ADS: Final = word_set("ad ads adset campaign")
-SPENT: Final = word_set("budget spend")
-SPENDS_MORE: Final = word_set("increase raise")
-# Given away by a network or an issuer to whoever asks.
-GIVEN_AWAY: Final = word_set(
-    "airdrop commission commissions dividend dividends earning earnings faucet fees reward rewards winnings "
-    "yield"
-)
-ASKS_FOR: Final = word_set("claim collect harvest redeem request")
 ORDERS: Final = word_set("bet bets bid bids order orders position positions wager")
 TRADES: Final = word_set("crypto dca futures limit market option options shares spot stock trade trading")
 
@@ -351,15 +306,17 @@ AMOUNTS: Final = (
     "importe",
     "importo",
     "jumlah",
+    "monto",
     "kwota",
     "lamports",
     "montant",
     "tutar",
+    "valor",
 )
 PARTIES: Final = (
     "auction", "bank", "benefici", "card", "creditor", "currency", "debtor", "delegator", "denom", "destinat",
     "iban", "installments", "loan", "lot_id", "mint", "payee", "payer", "payment", "pix", "position",
-    "receiver", "recipient", "rekening", "token", "validator", "wallet",
+    "receiver", "recipient", "rekening", "spender", "token", "validator", "wallet",
 )  # fmt: skip
 # These may also transfer, trade or withdraw other things: cards of a game, a call, an application.
 ALSO_OF_OTHERS: Final = word_set("charge swap trade transfer withdraw")
@@ -371,7 +328,7 @@ WORTH: Final = (
 FILES: Final = ("directory", "file", "folder", "path")
 # Writing down what was spent spends nothing.
 BOOKKEEPING: Final = word_set("""
-    budget budgets category coupon coupons deal estimate estimates expense expenses goal goals lead
+    budget budgets category coupon coupons cte deal estimate estimates expense expenses goal goals lead mdfe
     opportunity plan price prices product products proposal quote quotes report
 """)
 TRADE_PARAMS: Final = word_set("""
@@ -379,14 +336,6 @@ TRADE_PARAMS: Final = word_set("""
     timeinforce trigger_price triggerprice
 """)
 ENDS_ORDERS: Final = word_set("cancel close")
-# Calling one of these off decides about money, too: what was to be paid is not, or is paid back.
-CALLS_OFF: Final = word_set("cancel")
-CALLED_OFF: Final = word_set(
-    "bet bets bill bills charge charges dca debit order orders pix sale transaction transfer transfers"
-)
-# Payments that come again, when they begin, rest or end.
-COMES_AGAIN: Final = word_set("recurrence recurrent")
-TURNS_ON_OR_OFF: Final = word_set("activate cancel create deactivate disable enable reactivate suspend")
 # What a shop or a bank makes of one of these is to be paid.
 TO_BE_PAID: Final = word_set("order orders pix sale topup")
 PAID_ITEMS: Final = word_set("fiat_currency fiatcurrency payment payments")
@@ -395,10 +344,6 @@ ORDERED_AT_WORK: Final = word_set("""
     db delivery job jobs lab maintenance manufacturing medication picking print production purchase repair
     service sort transport work
 """)
-# Issuing one of these makes something that is worth money.
-OF_VALUE: Final = word_set("bond bonds esdt fungible nft nfts sft sfts shares stablecoin")
-# Signing one of these is what carries it out, or lets anyone who has it do so.
-SIGNS: Final = word_set("sign")
 CARRIED_OUT: Final = word_set("transaction transactions tx txn")
 # Verbs that are also the thing they make; one of TOLD_LAST at the end then asks about it: `build_status`.
 NOUN_TOO: Final = word_set("""
@@ -472,7 +417,8 @@ _NO_VERBS: Final = word_set("""
     debit delay demap deposit detest discount dislike display disorder dissent recall recent record redraw
     decompose descript detokenize relate relation release remove render repost request resend reset resort
     resource respond restart result
-    retail retest retrain retrace return unread unset untested reform remark remit present rescore reparse
+    retail retest retrain retrace return unread unset untested reform remark remit present rescore
+    reparse
 """)
 
 
