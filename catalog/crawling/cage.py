@@ -145,5 +145,6 @@ def _limits() -> list[str]:
 
 def _last_line(said: bytes) -> str:
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-    wrong = [line for line in lines if "error" in line.lower()]
+    # npm closes with the path of a log that goes with the cage; its reason stands above.
+    wrong = [line for line in lines if "error" in line.lower() and "complete log of this run" not in line]
     return (wrong or lines or ["it said nothing"])[-1][:300]

@@ -116,6 +116,18 @@ def test_it_has_no_rights_no_network_and_nothing_of_ours_in_its_surroundings(
     assert (home, up) == (str(cage.home), [])
 
 
+NPM_FAILS = """
+echo 'npm error code ETARGET'
+echo 'npm error notarget No matching version found for acme@9.'
+echo 'npm error A complete log of this run can be found in: /home/npm/log.txt'
+exit 1
+"""
+
+
+def test_an_install_that_fails_says_why_and_not_where_its_log_was(cage: Cage) -> None:
+    assert "No matching version" in cage.install(["sh", "-c", NPM_FAILS], {})
+
+
 ALIVE = """
 def live(mark):
     import time
