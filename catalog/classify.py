@@ -34,8 +34,9 @@ from catalog.classifier.nouns import (
     without_product,
     without_server,
 )
+from catalog.classifier.phrases import phrase_of
 from catalog.classifier.rare import rare_verb, surely_a_verb
-from catalog.classifier.said import MADE, Said, made_by_a_model
+from catalog.classifier.said import Said
 from catalog.classifier.sentences import (
     answer_named,
     deed_said,
@@ -208,7 +209,7 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if led and (chosen := _chosen_by(led, verb, words)):
         return chosen
     is_open = verb == words[-1] and RANK[tool_class] <= RANK[WRITE]
-    rises = led is not None and tool_class is WRITE and RANK[led.tool_class] > RANK[WRITE]
+    rises = led is not None and _rises(led, tool_class)
     if led and led.verb == verb and (rises or (is_open and led.tool_class is not tool_class)):
         # The name leaves open what it is done to.
         return _described(led)
@@ -247,8 +248,6 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     alone = _Verdict(tool_class, confidence, (evidence,), (verb in OPEN_ENDED and is_anything) or taken_off)
     if changed := _by_arguments(alone, verb, words, tool.params):
         return changed
-    if tool_class is WRITE and (made := _made(verb, words, tool.description)):
-        return _described(made)
     if verb in TOLD_BY_DESCRIPTION and tool.description:
         return _by_what_is_said(alone, verb, words, tool.description) or alone
     return alone
@@ -258,10 +257,6 @@ def _drawn_up(verb: str, description: str) -> Said | None:
     if verb not in DRAWN_UP or "unsigned" not in description:
         return None
     return drawn_up_unsigned(sentences_of(description))
-
-
-def _made(verb: str, words: tuple[str, ...], description: str) -> Said | None:
-    return made_by_a_model(verb, words, sentences_of(description)) if verb in MADE else None
 
 
 def _led(description: str) -> Said | None:
@@ -342,11 +337,26 @@ def _chosen_by(led: Said, verb: str, words: tuple[str, ...]) -> _Verdict | None:
     if len(words) == 1:
         return _described(led) if led.verb in PLAIN and verb not in REPORTS_ON_CODE else None
     word = next((word for word in words if led.verb in (word, DEEDS.get(word))), None)
-    if word is None:
+    if word is None or _is_settled(led, verb, words):
         return None
     sentence = f"“{word}” in the name and at the start of the description: {_MEANS[led.tool_class]}."
     evidence = Evidence("name.verb", "name", (word,), sentence)
     return _Verdict(led.tool_class, 0.75, (evidence,), led.verb in OPEN_ENDED)
+
+
+def _rises(led: Said, named: ToolClass) -> bool:
+    """True for `format_text`, “Format a range of cells”: what it is done to makes it worse."""
+    if named is READ:
+        return RANK[led.tool_class] > RANK[in_context(led.verb, (led.verb,))]
+    return named is WRITE and RANK[led.tool_class] > RANK[WRITE]
+
+
+def _is_settled(led: Said, verb: str, words: tuple[str, ...]) -> bool:
+    """True for `message_list`, `run_report`, `create_chat_completion`: as a whole, it reads."""
+    if RANK[led.tool_class] > RANK[EXECUTE] or in_context(verb, words) is not READ:
+        return False
+    is_named = phrase_of(words) is not None or (verb in PLAIN and led.verb not in PLAIN)
+    return is_named or in_context(led.verb, words) is READ
 
 
 def _from_numbers(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:

@@ -51,6 +51,7 @@ _LETS: Final = word_set("allow allows enable enables help helps let lets permit 
 _TOOLS: Final = word_set("""
     action api command endpoint function helper interface method service tool utility wrapper
 """)
+_TOOLS_FOR: Final = word_set("builder editor manager tool")
 _OF_TOOLS: Final = word_set("allows can designed enables for lets that to used which will")
 _BEFORE_TOOLS: Final = word_set("a an the this") | _TOOLS
 _WITHIN: Final = 8
@@ -84,7 +85,7 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
         if not words or _is_aside(words, part) or (is_later and words[0] in _GIVEN):
             is_later = True
             continue
-        if is_label and _does(words[0]) and not _is_shouted(part):
+        if is_label and (_does(words[0]) or words[0] == "perform") and not _is_shouted(part):
             kept.clear()
         is_label = not is_later and len(words) <= _LABELS.get(end, 0) and not _is_verb(words[0])
         names = is_label or (not is_later and _is_initials(words[0], part))
@@ -173,8 +174,12 @@ def _without_when(words: Sentence, part: str) -> Sentence:
 
 def _without_tool(words: Sentence) -> Sentence:
     """Reduce “A tool that lists pods” to what it does; leave “A simple tool” as it is."""
-    if len(words) < 4 or words[0] not in _BEFORE_TOOLS:
+    if len(words) < 4:
         return words
+    if words[0] not in _BEFORE_TOOLS:
+        # “Asset tool to list …”
+        is_tool = words[1] in _TOOLS_FOR and words[2] == "to" and not _is_verb(words[0])
+        return words[3:] if is_tool and (_does(words[3]) or words[3] == "perform") else words
     at = next((place for place, word in enumerate(words[:5]) if word in _TOOLS), -1)
     behind = words[at + 1 :]
     if at < 0 or len(behind) < 2 or behind[0] not in _OF_TOOLS or not _does(behind[1]):

@@ -344,6 +344,7 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "start": ((SERVED, EXECUTE), (TALK | SIGNING_IN | TIMERS, WRITE), (SEARCHES, READ)),
     "stop": ((SERVED, EXECUTE), (TIMERS, WRITE)),
     "initiate": ((ENDINGS, DESTRUCTIVE), (SIGNING_IN, WRITE)),
+    "sync": ((word_set("app application applications apps"), EXECUTE),),
     "terminate": ((TERMINATED, DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, EXECUTE),),
     "unblock": ((frozenset({"page", "url", "web"}), READ),),

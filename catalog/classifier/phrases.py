@@ -37,7 +37,8 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
     **_with(
         T.EXECUTE,
         """
-        boot_up bring_down bring_up carry_out fine_tune hang_up kick_off long_press next_song next_track
+        batch_actions batch_commands boot_up bring_down bring_up carry_out fine_tune hang_up kick_off
+        long_press next_song next_track
         pick_up power_cycle power_down power_up previous_song previous_track roll_back roll_out shut_down
         shut_off spin_down spin_up start_up switch_off switch_on take_off
         """,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain, pairwise
+from itertools import chain, pairwise, product
 from typing import Final
 
 from catalog.classifier.clauses import ASKED, LABEL, Sentence
@@ -18,7 +18,7 @@ from catalog.classifier.money import is_about_money
 from catalog.classifier.nouns import deed_of
 from catalog.classifier.phrases import PHRASES, without_things
 from catalog.classifier.rare import RARE
-from catalog.classifier.said import CLAUSE, Said, made_by_a_model
+from catalog.classifier.said import CLAUSE, Said
 from catalog.classifier.spoken import BEFORE_ARTICLE
 from catalog.classifier.things import THINGS, begins_with_thing, only_things
 from catalog.classifier.tongues import EXECUTES, LOOKS, NO_DEEDS, TOLD_UNSPACED, UNSPACED
@@ -95,12 +95,13 @@ _TALKERS: Final = word_set("advisors council critic critics experts judges jury 
 # To carry out one of _LOOKS_OF is to look.
 _CARRIES_OUT: Final = word_set("conduct do execute perform run") | word_set(EXECUTES)
 _LOOKS_OF: Final = word_set("""
-    analyses analysis assessment audit audits comparison diagnosis diagnostic diagnostics
+    analyses analysis assessment audit audits comparison diagnosis diagnostic diagnostics inference
     inspection investigation lookup lookups queries research retrieval review scan scans search searches
 """) | word_set(LOOKS)
 _CHECKS: Final = word_set("check checks")
 _PUT_ON: Final = word_set("add assign attach set")
 _CRUD: Final = "crud"
+_ACTIONS: Final = frozenset(product(("actions", "operations"), ("including", "like", "such")))
 _CHANGES_SQL: Final = word_set("alter ddl delete dml insert update")
 _GETS_RID: Final = word_set("dispose disposes rid")
 _NOT: Final = word_set("cannot disallowed no non not never only without")
@@ -176,6 +177,8 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
     """The verb in front; in later sentences only if it states and does not command: “Returns …”."""
     if sentences and _CRUD in sentences[0]:
         return Said((_CRUD,), DESTRUCTIVE, 0.65, "delete")
+    if sentences and (listed := _worst_of_actions(sentences[0])):
+        return listed
     for number, said in enumerate(sentences):
         word = said[0]
         if word in ANSWERS_WITH:
@@ -190,13 +193,23 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
         if verb and not _is_noun(said, tool_class):
             return (
                 _worst_listed_under(sentences, verb)
-                or made_by_a_model(verb, (), sentences)
                 or _kept(verb, sentences)
                 or _worst_joined(said, verb, sure)
             )
         if _begins_unknown(said):
             return None
     return None
+
+
+def _worst_of_actions(said: Sentence) -> Said | None:
+    """“Perform actions like create folder, list folders, delete folder”"""
+    at = next((place for place, pair in enumerate(pairwise(said)) if pair in _ACTIONS), -1)
+    if at < 0:
+        return None
+    done = [
+        _done(said, place, said[place], 0.6) for place in range(at + 2, len(said)) if said[place] in PLAIN
+    ]
+    return max(done, key=lambda one: RANK[one.tool_class], default=None)
 
 
 def _end_of(said: Sentence) -> Said | None:
@@ -467,7 +480,9 @@ def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
     if money := is_about_money(verb, tool_class, clause, said):
         told = said[place : place + 1] if money == verb else (said[place], money)
         return Said(told, FINANCIAL, sure, verb)
-    if tool_class is EXECUTE and (reads_only((said,)) or _only_looks(verb, clause)):
+    if tool_class is EXECUTE and (
+        reads_only((said,)) or _only_looks(verb, clause) or _runs_report(verb, said[place + 1 :])
+    ):
         return Said((said[place],), READ, sure, verb)
     if verb == "call" and not _MODELS.isdisjoint(clause) and _only_answers(said):
         return Said((said[place],), READ, sure, verb)
@@ -487,6 +502,12 @@ def _only_looks(verb: str, clause: tuple[str, ...]) -> bool:
         (place for place, word in enumerate(clause[:5]) if place > 1 and word in _CHECKS), 0
     )
     return bool(looks) and RUN_AS.isdisjoint(clause[looks + 1 : looks + 2])
+
+
+def _runs_report(verb: str, behind: Sentence) -> bool:
+    """True for “Runs a Google Analytics Data API report”."""
+    end = next((place for place, word in enumerate(behind) if word in BEHIND_HEADS), len(behind))
+    return verb == "run" and behind[max(0, end - 1) : end] in (("report",), ("reports",))
 
 
 def _only_answers(said: tuple[str, ...]) -> bool:

@@ -229,6 +229,8 @@ def _at_the_end(word: str) -> tuple[str, bool] | None:
 _TO_SOMEWHERE: Final = frozenset({"into", "to"})
 # Converting to one of these writes a file.
 _WRITTEN_TO: Final = frozenset({"docx", "epub", "pdf", "pptx", "xlsx"})
+# A model answers with these.
+_ANSWERED: Final = frozenset({"completion", "completions"})
 # The key for a shell is stored; the shell is not used.
 _KEYS: Final = frozenset({"key", "keys"})
 
@@ -247,6 +249,8 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
         return WRITE
     if verb in MAKES:
         words = _made(words)
+    if verb == "create" and _made(words)[-1] in _ANSWERED:
+        return READ
     if _loses_it(verb, words):
         return DESTRUCTIVE
     if _empties_a_cache(verb, words):
@@ -275,13 +279,15 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
 
 
 # What is emptied of these comes back by itself.
-_EMPTIES: Final = frozenset({"clear", "flush", "invalidate", "purge"})
+EMPTIES: Final = frozenset({"clear", "flush", "invalidate", "purge"})
 _FILLED_AGAIN: Final = frozenset({"cache", "caches"})
 
 
 def _empties_a_cache(verb: str, words: tuple[str, ...]) -> bool:
-    if verb not in _EMPTIES or _FILLED_AGAIN.isdisjoint(words):
+    if verb not in EMPTIES or _FILLED_AGAIN.isdisjoint(words):
         return False
+    if "of" in words:
+        words = words[: words.index("of")]
     return words[-1] in _FILLED_AGAIN or words[-1] == verb
 
 

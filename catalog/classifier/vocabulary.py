@@ -226,7 +226,9 @@ ONLY_ASKED: Final = word_set("estimate preview quote quotes simulation")
 ONLY_IN_FRONT: Final = word_set("index label tip")
 CALLS: Final = word_set("call conference meeting room voice")
 # Names of products that contain a verb.
-PRODUCTS: Final = frozenset({("app", "store"), ("google", "play"), ("key", "vault"), ("play", "store")})
+PRODUCTS: Final = frozenset({
+    ("app", "store"), ("google", "play"), ("key", "vault"), ("open", "search"), ("play", "store"),
+})  # fmt: skip
 # `text_to_speech`: what comes out is new, while other formats are only another way to read the same.
 MEDIA: Final = word_set("""
     animation audio avatar film image images movie movies music podcast song songs sound soundtrack speech

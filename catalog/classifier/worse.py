@@ -10,13 +10,14 @@ from catalog.classifier.rare import RARE
 from catalog.classifier.said import Said
 from catalog.classifier.sentences import ARTICLES, BEHIND_HEADS, RARE_FORMS, lead
 from catalog.classifier.things import THINGS
-from catalog.classifier.verbs import RANK
+from catalog.classifier.verbs import EMPTIES, RANK
 from catalog.classifier.vocabulary import (
     DESTRUCTIVE,
     FINANCIAL,
     LOOSE,
     PLAIN,
     READ,
+    REMOVAL,
     WRITE,
     ToolClass,
     word_set,
@@ -44,6 +45,8 @@ _SAYS_WORSE: Final = {
 }
 # Hardly ever anything but a verb: “Delete keys”.
 _SURE: Final = word_set("delete destroy erase expunge obliterate revoke truncate uninstall")
+# What one of these does is told by the name: `remove_user_from_team`, `flush_cache`.
+_IN_COMPANY: Final = REMOVAL | EMPTIES
 _LONGEST_VERB: Final = 24
 # What a gesture sets off is part of it, and a query is run to read.
 _RUN_BY_ITSELF: Final = word_set("click drag fill hover press query select swipe tap type")
@@ -53,7 +56,7 @@ def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
     """What the description begins with, if that is worse than what the name says with the verb `by`."""
     word = description[:_LONGEST_VERB].partition(" ")[0].lower()
     verb = _SAYS_WORSE.get(word)
-    if not verb:
+    if not verb or (verb == by and verb in _IN_COMPANY):
         return None
     if verb in _KEEPS:
         begins_worse = named is READ

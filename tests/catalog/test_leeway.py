@@ -126,12 +126,6 @@ def test_numbers_that_are_numbered_in_words_are_only_reckoned_with() -> None:
     assert classify(ToolInput("add_number", params=named)).tool_class is ToolClass.WRITE
 
 
-def test_a_picture_that_a_named_model_makes_over_sets_it_going() -> None:
-    tool = ToolInput("vectorize_image", "Vectorize an input image using Recraft.")
-    assert classify(tool).tool_class is ToolClass.EXECUTE
-    assert classify(ToolInput("vectorize_image", "Vectorize an image.")).tool_class is ToolClass.WRITE
-
-
 def test_what_begins_with_launching_runs_whatever_its_name_calls_it() -> None:
     tool = ToolInput("create_environment", "Launches a machine.")
     assert classify(tool).tool_class is ToolClass.EXECUTE
