@@ -23,6 +23,7 @@ from catalog.classifier.vocabulary import (
     BIDS,
     BINDS,
     BOOKKEEPING,
+    CARRIED_OUT,
     DEALS,
     DEALT,
     ENDS_ORDERS,
@@ -73,13 +74,13 @@ _ARRANGED: Final = frozenset({"column", "display", "sort", "tab"})
 _MAKES_ORDERS: Final = frozenset({"amend", "create", "modify", "replace", "submit"})
 # Updating one of these corrects what it says.
 _WRITTEN_DOWN: Final = frozenset({"checkout", "cob", "cobv", "invoice", "invoices", "payment", "payments"})
-# Done to a transaction that a sibling refunds: one of money, and not of a database or a ledger of expenses.
 # Where a word begins in a name such as `fetchOHLCV`.
 _AS_WORDS: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
 # With one of these, a transaction is one of a database.
 _IN_DATABASES: Final = frozenset(
     {"against", "cypher", "database", "graphql", "queries", "query", "redis", "sql", "statements"}
 )
+# Done to a transaction that a sibling refunds: one of money, and not of a database or a ledger of expenses.
 _PAID_HERE: Final = frozenset({"transaction", "transactions"})
 _CARRIES_OUT: Final = frozenset({"authorize", "commit", "confirm", "create", "increase", "initiate"})
 
@@ -114,7 +115,9 @@ def is_about_money(
             continue
         if word in MONEY or (word in MONEY_SENT and verb in MOVES_VALUE):
             return word
-        if word in SENT and verb in SENDS and _IN_DATABASES.isdisjoint(words):
+        if word in SENT and verb in SENDS:
+            if word in CARRIED_OUT and not _IN_DATABASES.isdisjoint(words):
+                continue
             return word
         if word in ORDERS and (verb == "place" or not TRADES.isdisjoint(words)):
             return word

@@ -400,6 +400,7 @@ def test_a_sentence_that_begins_with_a_verb_nobody_knows_says_nothing() -> None:
         ("run_transaction", "Execute a SQL transaction.", "Execute"),
         ("run_transaction", "Execute a transaction against a database.", "Execute"),
         ("run_transaction", "Execute a transaction.", "Financial"),
+        ("run_it", "Execute a swap against a pool.", "Financial"),
         ("remove_user_from_team", "Remove a user from a team.", "Write"),
         ("flush_cache", "Flush the cache of a site.", "Write"),
         (
