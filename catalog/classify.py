@@ -129,7 +129,7 @@ class _Verdict(NamedTuple):
 
 
 def classify(tool: ToolInput) -> Classification:
-    words = words_of(tool.name)
+    words = _without_version(words_of(tool.name))
     verdict = (
         _from_numbers(words, tool.params)
         or _from_router(words, tool.params)
@@ -191,6 +191,12 @@ def _raise(base: int, found: tuple[Modifier, ...]) -> tuple[Severity, tuple[Evid
 @lru_cache(maxsize=8192)
 def words_of(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORD.findall(name))
+
+
+def _without_version(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of `clear_cache` for `clearCacheV1`."""
+    has_version = len(words) > 3 and words[-2] == "v" and words[-1].isdigit()
+    return words[:-2] if has_version else words
 
 
 def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:

@@ -263,6 +263,7 @@ def test_what_a_word_nobody_knows_does_to_things_is_not_taken_for_reading(unknow
         *(("request_references", "Read"), ("request_refund", "Financial"), ("start_oauth", "Write")),
         *(("start_timer", "Write"), ("start_server", "Execute"), ("execute_jql", "Read")),
         ("type_analysis", "Read"),
+        ("clearWebsiteCacheV1", "Write"),
     ],
 )
 def test_a_name_says_more_than_its_verb(name: str, tool_class: str) -> None:
