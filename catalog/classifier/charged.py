@@ -25,6 +25,7 @@ _IS: Final = word_set("are be gets is")
 _NOT: Final = word_set("cannot if isn never no not nothing unless whether without won")
 # What follows one of these says which, or when.
 _WHICH: Final = word_set("after before how once that until what when where which who whose")
+_MAY: Final = word_set("can could may might would")
 _NEAR: Final = 3
 _CHARGED: Final = word_set("billed charged debited deducted")
 _SETTLED: Final = word_set("paid settled")
@@ -212,7 +213,7 @@ def _payment_in(said: Sentence) -> Said | None:
         before, behind = said[max(0, place - _NEAR) : place], said[place + 1 : place + 2]
         if word in _MOVED_MONEY and _ABOUT_MONEY.isdisjoint(behind):
             moved = next((other for other in before if other in _MOVES), "")
-            if moved:
+            if moved and "would" not in before:
                 return Said((moved, word), FINANCIAL, 0.65, "pay")
         is_paid = word in _PAID or (word in _MOVED and not _MONEY.isdisjoint(before[1:]))
         if (is_paid and _is_told(said, place)) or (word in _PAYS and _is_besides(said, place, _WHAT)):
@@ -249,6 +250,6 @@ def _is_besides(said: Sentence, place: int, articles: frozenset[str]) -> bool:
 
 def _is_told(said: Sentence, place: int) -> bool:
     """True for “spend is billed to …”; “once it is paid” only says when."""
-    if not _NOT.isdisjoint(said) or not _WHICH.isdisjoint(said[:place]):
+    if not _NOT.isdisjoint(said) or not _WHICH.isdisjoint(said[:place]) or not _MAY.isdisjoint(said[:place]):
         return False
     return not _IS.isdisjoint(said[max(0, place - _NEAR) : place])

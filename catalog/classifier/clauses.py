@@ -14,7 +14,8 @@ from string import ascii_letters
 from typing import Final, TypeAlias
 
 from catalog.classifier.inflected import ANSWERS_WITH, INFLECTED, PARTICIPLES
-from catalog.classifier.vocabulary import word_set
+from catalog.classifier.things import THINGS
+from catalog.classifier.vocabulary import TOLD_LAST, word_set
 
 Sentence: TypeAlias = tuple[str, ...]
 
@@ -57,11 +58,15 @@ _BEFORE_TOOLS: Final = word_set("a an the this") | _TOOLS
 _WITHIN: Final = 8
 # A sentence that begins with one of these is not shortened in front.
 _BEGINS_PLAINLY: Final = frozenset(INFLECTED) - _ASIDES - _CALLED - _HOW - _SUBORDINATES
+_OPERATIONS: Final = word_set("action command endpoint function method operation tool")
+_INVOKES: Final = word_set("call calls execute executes invoke invokes perform performs run runs")
 _THE_TOOL: Final = word_set("api function tool")
 # Put after a label that no deed follows: “Company intelligence: owners, filings”.
 LABEL: Final = ":"
 # Put after a question: “Is this address worth sending to?”
 ASKED: Final = "?"
+# A line that goes on.
+_BROKEN: Final = re.compile(r"\n(?=[a-z])")
 _LABELS: Final = {":": 3} | dict.fromkeys("—–-", 8)
 _INITIALS: Final = re.compile(r"[A-Z]{2,5}\b")
 
@@ -78,6 +83,7 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
     is_label = is_later = False
     for part, end in _parts(text):
         words = words_in(part)
+        words = _without_operation(words)
         if not words or words[0] not in _BEGINS_PLAINLY:
             words = _without_tool(_without_when(_without_how(words), part))
         elif words[0] in _LETS:
@@ -85,6 +91,8 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
         if not words or _is_aside(words, part) or (is_later and words[0] in _GIVEN):
             is_later = True
             continue
+        if is_label and _is_of(kept[-1], words[0]):
+            break
         if is_label and (_does(words[0]) or words[0] == "perform") and not _is_shouted(part):
             kept.clear()
         is_label = not is_later and len(words) <= _LABELS.get(end, 0) and not _is_verb(words[0])
@@ -98,7 +106,7 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
 
 def parts_of(description: str) -> Iterator[Sentence]:
     """Every sentence, including asides."""
-    return (words_in(part) for part, _ in _parts(description[:READ]))
+    return (words_in(part) for part, _ in _parts(_BROKEN.sub(" ", description[:READ])))
 
 
 def without_accents(text: str) -> str:
@@ -129,6 +137,11 @@ def _is_verb(word: str) -> bool:
 
 def _does(word: str) -> bool:
     return _is_verb(word) and word not in PARTICIPLES
+
+
+def _is_of(label: Sentence, word: str) -> bool:
+    """True for “Policy summary: groups, rules”: the label says what is answered, and of what."""
+    return len(label) > 1 and label[-2] in TOLD_LAST and word in THINGS
 
 
 def _is_shouted(part: str) -> bool:
@@ -170,6 +183,13 @@ def _without_when(words: Sentence, part: str) -> Sentence:
         if (word == "to" and verb in INFLECTED) or (word == "for" and verb.endswith("ing")):
             return words[place + 1 :]
     return ()
+
+
+def _without_operation(words: Sentence) -> Sentence:
+    """Reduce “Invoke the pull_image operation” to what it is called: that says no more than the name."""
+    if words[2:] and words[-1] in _OPERATIONS and words[1] == "the" and words[0] in _INVOKES:
+        return words[2:-1]
+    return words
 
 
 def _without_tool(words: Sentence) -> Sentence:

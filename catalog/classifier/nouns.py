@@ -35,7 +35,7 @@ _ANSWERS: Final = word_set("""
     distance determinant dominance earnings eigenvalues elevation etymology excerpt findings fundamentals
     headlines heatmap historical gradient horoscope hotspots insight insights intraday isochrone joke
     jokes kline klines leaderboard lineage lookalikes lyrics matrix methodology ohlc ohlcv outlook
-    percentile ranking rankings readme riddle sentiment similarity standings sunrise antonyms synonyms
+    percentile ps ranking rankings readme riddle sentiment similarity standings sunrise antonyms synonyms
     synopsis telemetry tide trends trivia uptime utilization
 """)
 # Only in front: after a word we do not know they may be what something is done to.
@@ -283,4 +283,7 @@ def kept_where(verb: str, params: tuple[tuple[str, str, bool], ...]) -> tuple[st
     """The argument that says where the result is written to."""
     if verb not in MAKES_ANEW and verb not in _FETCHES:
         return ()
-    return next(((name,) for name, _, _ in params if name.lower() in _KEPT_WHERE), ())
+    names = [name for name, _, _ in params]
+    if "overwrite" in names and "output" in names:
+        return ("output",)
+    return next(((name,) for name in names if name.lower() in _KEPT_WHERE), ())

@@ -229,6 +229,7 @@ def _at_the_end(word: str) -> tuple[str, bool] | None:
 _TO_SOMEWHERE: Final = frozenset({"into", "to"})
 # Converting to one of these writes a file.
 _WRITTEN_TO: Final = frozenset({"docx", "epub", "pdf", "pptx", "xlsx"})
+_TIME_LOGGED: Final = frozenset({("log", "hours"), ("log", "time"), ("log", "work")})
 # A model answers with these.
 _ANSWERED: Final = frozenset({"completion", "completions"})
 # The key for a shell is stored; the shell is not used.
@@ -260,7 +261,7 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
             return meant
     if verb == "convert" and "to" in words and not _WRITTEN_TO.isdisjoint(words[words.index("to") :][:3]):
         return WRITE
-    if verb == "log" and words[-1] == "progress":
+    if verb == "log" and (words[-1] == "progress" or any(pair in _TIME_LOGGED for pair in pairwise(words))):
         return WRITE
     if verb == "log" and words[0] == "log" and len(words) > 1 and not _is_of_logs(words[-1]):
         return WRITE

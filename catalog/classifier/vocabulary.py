@@ -89,7 +89,7 @@ PLAIN: Final[dict[str, ToolClass]] = {
         prioritize protect reassign rebase redact relabel renew repost reprioritize reschedule respond
         restrict retag retweet revert scaffold snooze taint uncomplete undelete unfreeze unlabel unlike
         unprotect unstage untag untaint whitelist bump contribute enqueue impersonate localize outpaint
-        inpaint redo reimagine interpolate ungroup unset vectorize unapprove
+        inpaint redo regenerate reimagine interpolate ungroup unset vectorize unapprove
     """,
     ),
     **_each(T.WRITE, tongues.WRITES),
@@ -101,7 +101,7 @@ PLAIN: Final[dict[str, ToolClass]] = {
         rollback dispatch autoscale boot failback failover fuzz hibernate quit rebuild recycle redrive
         relaunch replay reprocess rerun retrigger retry undeploy unpause wake actuate blink brew exit disarm
         dispense equip fly honk interact interrupt isolate maximize maximise minimize minimise operate
-        preheat quarantine regenerate teleport unequip vibrate
+        preheat quarantine teleport unequip vibrate
     """,
     ),
     **_each(T.EXECUTE, tongues.EXECUTES),
@@ -210,7 +210,7 @@ LOOKED_AT: Final = word_set(
 # These look at the thing before them: `email_validator`.
 LOOKERS: Final = word_set("""
     analyzer calculator checker estimator evaluator explorer finder inspector lookup predictor scanner
-    searcher tracker validator viewer
+    report searcher tracker validator viewer
 """)
 # What a person sits at: `terminal_wait`.
 SESSIONS: Final = word_set("bash call command powershell shell terminal")

@@ -25,7 +25,7 @@ from catalog.classifier.vocabulary import (
 
 # A description that begins with one of these sets something going, whatever the name says.
 _SETS_GOING: Final = word_set(
-    "deploy launch pause play redeploy relaunch rerun restart resume retry run scale stop trigger"
+    "deploy launch pause play redeploy relaunch rerun restart resume retry run scale start stop trigger"
 )
 # A description that begins with one of these keeps something, whatever else it reads.
 _KEEPS: Final = word_set("log post record remember store submit")
