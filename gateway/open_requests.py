@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.admitted import Admitted
 from gateway.http_messages import Request
+from gateway.protocol.jsonrpc import Id
 
 # This little is not counted: an organization's ordinary answers pass, however full its room is.
 _LITTLE: Final = 16_384
@@ -19,6 +20,7 @@ class OpenRequest(msgspec.Struct, eq=False):
     read.
 
     `admitted` is what holds now, not what held when the request came. `over`: none of it holds any more.
+    `id` is set once the answer is a stream. `given_up`: the client awaits no answer any more.
     """
 
     admitted: Admitted
@@ -27,6 +29,8 @@ class OpenRequest(msgspec.Struct, eq=False):
     held: int = 0
     unread: int = 0
     over: bool = False
+    id: Id | None = None
+    given_up: bool = False
     end: Callable[[], None] | None = None
     cut: Callable[[], None] | None = None
     leave: Callable[[], None] | None = None
@@ -53,6 +57,12 @@ class OpenRequest(msgspec.Struct, eq=False):
         elif self.cut is not None:
             self.cut()
         return taken
+
+    def give_up(self, id: object) -> None:
+        """Its client cancels what else of the same grant awaits an answer with this id."""
+        for one in self.of.open:
+            if one.id is not None and one.id == id:
+                one.given_up = True
 
     @property
     def scarce(self) -> bool:

@@ -52,6 +52,7 @@ _COME_BACK: Final = b"retry: 1000\n\n"
 _WITHOUT_BODY: Final = frozenset({204, 205})
 # In bytes: while one server's events are looked through, others wait for no more than this at a time.
 _FED_AT_ONCE: Final = 4_096
+_CANCELLED: Final = "notifications/cancelled"
 _OUTLIVED: Final = "What allowed this call changed before it could be sent."
 
 
@@ -151,6 +152,8 @@ class Relay:
             # While it waited for a limit, a judge or a connection, its grant or its policy has changed.
             pool.put_back(connection)
             raise UpstreamError(UNREACHABLE, _OUTLIVED, sent=False)
+        if type(visit.message) is Notification and visit.message.method == _CANCELLED:
+            visit.opened.give_up(visit.message.params.get("requestId"))
         target = pool.target if visit.stream is None else visit.stream.target
         body = visit.written
         if body is None and visit.message is not None:
@@ -210,7 +213,7 @@ class Relay:
             awaited = stream.expect(asked, lambda failure: upstream_failed(visit, failure).body)
         try:
             forwarded = await self._posted(visit, awaited)
-            if isinstance(asked, Notification) and asked.method == "notifications/cancelled":
+            if isinstance(asked, Notification) and asked.method == _CANCELLED:
                 stream.cancelled(asked, self._limits.orphan_seconds)
             if awaited is None or not 200 <= forwarded.status < 300:
                 return forwarded
@@ -365,7 +368,9 @@ class Relay:
             return await self._broken_off(visit, answer, events, why_broken(answer, problem))
         await self._let_go(visit, INVALID)
         if self._is_unanswered(visit, events) and not (visit.standing or events.resumable):
-            error = answer.failed(INVALID, "The server ended its stream without an answer.")
+            # A server need not answer what its client cancels.
+            code = CLIENT_GONE if visit.opened.given_up else INVALID
+            error = answer.failed(code, "The server ended its stream without an answer.")
             return await self._broken_off(visit, answer, events, error)
         exchange.finish()
         return Forwarded(answer.status)
@@ -433,6 +438,8 @@ class Relay:
                 end()
 
         visit.opened.end, visit.opened.leave = end, leave
+        if isinstance(visit.message, Request):
+            visit.opened.id = visit.message.id
 
     async def _broken_off(
         self, visit: Visit, answer: UpstreamAnswer, events: EventStream, error: UpstreamError

@@ -150,6 +150,31 @@ async def test_a_stream_that_ends_without_its_answer_tells_the_agent(
         assert it.log.completions[0].upstream_code == "upstream_invalid"
 
 
+@pytest.mark.parametrize(("cancels", "code"), [(1, "client_gone"), (2, "upstream_invalid")])
+async def test_a_server_need_not_answer_what_its_client_cancels(
+    tmp_path: Path, cancels: int, code: str
+) -> None:
+    heard = asyncio.Event()
+
+    async def behave(conversation: Conversation) -> None:
+        if conversation.request.json.get("method") == "notifications/cancelled":
+            heard.set()
+            conversation.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+            return
+        conversation.begin_stream()
+        conversation.message(PROGRESS)
+        await heard.wait()
+        conversation.end_stream()
+
+    cancelled = {"method": "notifications/cancelled", "params": {"requestId": cancels}}
+    async with world(tmp_path, upstream=Upstream(behave)) as it, it.client() as alice, it.client() as beside:
+        send(alice, CALL)
+        await begun(alice)
+        assert (await beside.post({"jsonrpc": "2.0"} | cancelled)).status == 202
+        await eventually(lambda: bool(it.log.completions))
+        assert it.log.completions[0].upstream_code == code
+
+
 @pytest.mark.parametrize("ends", [False, True])
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
 async def test_news_after_the_answer_are_followed_by_no_second_answer(
