@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent
 from django.db import Error, InterfaceError, OperationalError, ProgrammingError, connection
 from django.db.migrations.loader import MigrationLoader
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views.defaults import bad_request
 
@@ -42,11 +42,25 @@ _log = logging.getLogger(__name__)
 
 def failed(request: HttpRequest) -> HttpResponse:
     """Django's `handler500`: called while the exception is being handled."""
-    error = sys.exception()
-    away = why_away(error) if isinstance(error, Error) else None
+    away = _why_now()
+    return _broken(request) if away is None else _come_back(_away(request, away), away)
+
+
+def failed_inside(request: HttpRequest) -> HttpResponse:
+    """The same for the internal listener, which answers gateways."""
+    away = _why_now()
     if away is None:
-        return _broken(request)
-    answer = _away(request, away)
+        return JsonResponse({"error": "something failed here; it is in the log"}, status=500)
+    return _come_back(JsonResponse({"error": away}, status=503), away)
+
+
+def _why_now() -> str | None:
+    error = sys.exception()
+    return why_away(error) if isinstance(error, Error) else None
+
+
+def _come_back(answer: HttpResponse, away: str) -> HttpResponse:
+    error = sys.exception()
     answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     answer.headers["Cache-Control"] = "no-store"
     # Every request fails like this now: log one line for each, not the traceback that Django would write.

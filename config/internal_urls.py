@@ -9,6 +9,8 @@ from config import health, metrics
 from gateway_config.api import internal as gateways
 from servers.api import internal as servers
 
+handler500 = "config.failures.failed_inside"
+
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
@@ -30,7 +32,3 @@ urlpatterns = [
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     return JsonResponse({"error": "there is nothing here"}, status=404)
-
-
-def handler500(request: HttpRequest) -> HttpResponse:
-    return JsonResponse({"error": "something failed here; it is in the log"}, status=500)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -14,9 +14,11 @@ from django.db import ProgrammingError, transaction
 from django.test import Client
 from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, resolve
 
+from accounts.services.closing import delete_organization
 from common.errors import InvalidInput
 from common.tokens import API_KEY, GRANT, WORKER, new_token
 from gateway.config_store import ConfigStore
+from gateway_config import workers
 from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest, Worker, WorkerStatus
 from gateway_config.services import enroll_worker, remove_worker, signed
 from gateway_config.tasks import signing_key
@@ -24,8 +26,10 @@ from gateway_config.wire.bundle import Bundle
 from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.messages import Ack, HeadsAnswer, HelloAnswer, SignedBundle
 from gateway_config.wire.signing import VerifyKeys
+from tests.accounts.test_gone_meanwhile import inside_of
+from tests.accounts.test_leaving_meanwhile import in_a_thread
 from tests.cast import Cast, inside
-from tests.roles import as_worker
+from tests.roles import as_worker, become
 
 INTERNAL = pytest.mark.urls("config.internal_urls")
 COMMITTED = pytest.mark.usefixtures("transactional_db", "worker_threads")
@@ -95,6 +99,35 @@ def test_an_api_key_and_a_session_open_nothing(
     assert Gateway(api_key(cast.alice)).post("/internal/v1/acks/", []).status_code == 401
     browser = signed_in(cast.alice)
     assert browser.post("/internal/v1/acks/", b"[]", content_type="application/json").status_code == 401
+
+
+@INTERNAL
+@COMMITTED
+def test_what_is_told_of_an_organization_that_is_deleted_at_that_moment_may_be_told_again(
+    cast: Cast, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, token = enrolled("gw-1")
+    gateway, acks = Gateway(token), [Ack(str(cast.alice.organization_id), 1, "applied")]
+    gateway.client.raise_request_exception = False
+    among = workers._organizations_among
+
+    def delete() -> None:
+        become("policylayer_app")
+        delete_organization(cast.alice, "Acme")
+
+    def and_then_deleted(texts: Iterable[str]) -> list[UUID]:
+        found = among(texts)
+        in_a_thread(inside_of(cast.alice, delete), said).join()
+        return found
+
+    said: list[str] = []
+    monkeypatch.setattr(workers, "_organizations_among", and_then_deleted)
+    refused = gateway.post("/internal/v1/acks/", acks)
+    assert said == ["done"]
+    assert (refused.status_code, refused["Retry-After"]) == (503, "10")
+    assert "was not done" in refused.json()["error"]
+    monkeypatch.undo()
+    assert gateway.post("/internal/v1/acks/", acks).status_code == 204
 
 
 def test_nothing_of_it_is_reachable_on_the_web_port() -> None:
