@@ -128,8 +128,7 @@ class ConfigFeed:
             self._store.filling = self._store.filling or not self._store.enforced()
         if wanted or self._untold_applied() or self._untold_rejected():
             self._work.set()
-        behind = {head.organization for head in self._unmatched()} | self._unheard_of()
-        await self._store.contacted(behind, answer.now)
+        await self._store.contacted(self._behind(), answer.now)
 
     async def _catch_up(self) -> None:
         """Fetch and apply what is wanted. A bundle that cannot be fetched does not delay the others."""
@@ -156,6 +155,7 @@ class ConfigFeed:
         missing = await self._store.missing_parts(signed)
         parts = [await self._control.grants(head.organization, digest) for digest in missing]
         ack = await self._store.apply(signed, parts)
+        self._store.still_behind(self._behind())
         if ack.state == "rejected":
             self._rejected[head.organization] = (ack, time.monotonic())
         else:
@@ -176,6 +176,9 @@ class ConfigFeed:
             if organization not in enforced
             or (enforced[organization].revision, enforced[organization].hash) != (head.revision, head.hash)
         ]
+
+    def _behind(self) -> set[str]:
+        return {head.organization for head in self._unmatched()} | self._unheard_of()
 
     def _unheard_of(self) -> set[str]:
         """Return what the control plane no longer knows: it is served until its lease ends, and no longer."""

@@ -86,7 +86,7 @@ class ConfigStore:
 
     @property
     def behind(self) -> int:
-        """How many organizations had, at the last contact, a newer configuration than is enforced here."""
+        """How many organizations have, by the last contact, a newer configuration than is enforced here."""
         return len(self._contact.behind)
 
     def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
@@ -165,6 +165,10 @@ class ConfigStore:
         self._contact = Contact(now, tuple(behind))
         if time.monotonic() - self._contact_kept_at >= _CONTACT_KEPT_EVERY:
             await self._remember()
+
+    def still_behind(self, behind: Collection[str]) -> None:
+        """Note what of the last contact is not enforced here yet, after something of it was applied."""
+        self._contact = Contact(self._contact.at, tuple(behind))
 
     async def remember_the_time(self) -> None:
         """Keep what time it is on disk, for ever: no lease lives longer by a clock set back and a restart."""

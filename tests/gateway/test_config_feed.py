@@ -254,6 +254,17 @@ async def test_contact_renews_the_lease_unless_the_newest_is_not_enforced(tmp_pa
         assert found[0].lease.until == 0
 
 
+async def test_what_was_applied_is_no_longer_behind_though_nothing_more_was_heard(tmp_path: Path) -> None:
+    control = Control()
+    async with following(control, tmp_path) as store:
+        control.publish(signed(acme(), 1))
+        control.failing["bundle"] = ControlPlaneError("away")
+        await until(lambda: store.behind == 1)
+        control.failing = {"heads": ControlPlaneError("away"), "hello": ControlPlaneError("away")}
+        await until(lambda: enforced(store) == 1)
+        await until(lambda: store.behind == 0)
+
+
 async def test_what_the_control_plane_no_longer_knows_is_served_until_its_lease_ends(tmp_path: Path) -> None:
     control = Control()
     async with following(control, tmp_path, replace(QUICK, every_head=0.02)) as store:
