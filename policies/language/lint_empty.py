@@ -24,6 +24,8 @@ def says_nothing(op: str, value: object) -> bool:
             return value == []
         case "under_path":
             return isinstance(value, str) and value != "" and not value.strip("/")
+        case "length_gte":
+            return value == 0
         case _:
             return op in _OF_NO_TEXT and value == ""
 
@@ -37,6 +39,8 @@ def _message(entry: Entry, section: str, at: str, condition: Condition) -> str:
     match condition.op:
         case "under_path":
             return "Every path is below /. Write the path that is meant."
+        case "length_gte":
+            return "Every length is at least 0. Write the length that is meant."
         case "in" | "host_in" | "not_in":
             comes_of = _comes_of(entry, section, at, condition)
             return f"No value is written here, so {comes_of}. Write at least one."

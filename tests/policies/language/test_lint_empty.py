@@ -60,9 +60,10 @@ def test_what_comes_of_an_empty_list_depends_on_what_is_beside_it() -> None:
         ("regex", "", "every text contains it"),
         ("under_path", "/", "Every path is below /"),
         ("under_path", "//", "Every path is below /"),
+        ("length_gte", 0, "Every length is at least 0"),
     ],
 )
-def test_a_text_that_every_text_meets_is_told(op: str, value: str, words: str) -> None:
+def test_a_value_that_every_text_meets_is_told(op: str, value: object, words: str) -> None:
     ((code, place, message),) = said("require", ("args.name", op, value))
     assert (code, place) == ("empty_value", "0")
     assert words in message
@@ -73,6 +74,7 @@ def test_a_text_that_every_text_meets_is_told(op: str, value: str, words: str) -
     [
         *(("eq", ""), ("neq", ""), ("matches", ""), ("in", [""]), ("not_in", [""]), ("starts_with", " ")),
         *(("under_path", "/srv"), ("contains", "a"), ("exists", True), ("length_lte", 0)),
+        ("length_gte", 1),
     ],
 )
 def test_a_value_that_tells_some_texts_from_others_is_not_empty(op: str, value: object) -> None:

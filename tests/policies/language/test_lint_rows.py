@@ -291,7 +291,6 @@ def decided(section: str, path: str, op: str, value: Any, schema: Any = STRICT) 
         ("args.code", "length_lte", 1, "never"),
         ("args.code", "length_gte", 2, "always"),
         ("args.code", "length_gte", 5, "never"),
-        ("args.text", "length_gte", 0, "always"),
         ("args.tags", "length_lte", 5, "always"),
         ("args.to.mail", "exists", True, "always"),
         ("args.to.mail", "exists", False, "never"),
